@@ -1,0 +1,29 @@
+//! What rotation *is*: the domain model, the two ports, the snapshot that requests read, and the key pool.
+//!
+//! This crate knows no HTTP server, no SQL, no Redis and no sockets. A map of it:
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`model`] | proxy configs, API keys, and the types that make an illegal one unrepresentable |
+//! | [`secret`] · [`vault`] | a key in memory · a key at rest |
+//! | [`store`] · [`cache`] · [`probe`] | the ports: durable data · shared, expiring data · one test request |
+//! | [`routes`] | the immutable snapshot of active configs that the data path reads |
+//! | [`access`] | who may call: proxy keys, compared by digest |
+//! | [`credential`] | where an upstream key goes |
+//! | [`pool`] | which key is next: the rotation strategies |
+//! | [`record`] | what is kept of one request |
+//!
+//! To add a storage backend, implement [`store::Store`] in a crate of its own and run the suite of
+//! `contract-tests` on it; a cache backend likewise with [`cache::Cache`].
+
+pub mod access;
+pub mod cache;
+pub mod credential;
+pub mod model;
+pub mod pool;
+pub mod probe;
+pub mod record;
+pub mod routes;
+pub mod secret;
+pub mod store;
+pub mod vault;

@@ -1,0 +1,85 @@
+use jiff::Timestamp;
+
+use super::{ConfigId, KeyId};
+use crate::secret::Secret;
+
+/// A key of an upstream API, one of a config's pool.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Given by the store.
+    pub id: KeyId,
+    /// Whose pool it is in.
+    pub config_id: ConfigId,
+    /// The key itself; `None` when what is stored does not open (tampered with, or moved from another row).
+    pub secret: Option<Secret>,
+    /// Whether a person wants it used.
+    pub is_active: bool,
+    /// Its share under `weighted`.
+    pub weight: Weight,
+    /// For people.
+    pub note: String,
+    /// When it last served a request.
+    pub last_used_at: Option<Timestamp>,
+    /// Requests it served that the upstream answered with success.
+    pub success_count: u64,
+    /// Requests it served that failed.
+    pub failure_count: u64,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// A key's share under `weighted`: 1 to 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weight(u16);
+
+/// What a key is fit for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// In rotation.
+    Active,
+    /// Switched off by a person.
+    Disabled,
+}
+
+/// How many keys of a config are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// In rotation.
+    pub active: u64,
+    /// Switched off by a person.
+    pub disabled: u64,
+}
+
+impl ApiKey {
+    /// What the key is fit for now.
+    pub fn state(&self) -> KeyState {
+        if self.is_active { KeyState::Active } else { KeyState::Disabled }
+    }
+}
+
+impl KeyState {
+    /// The name under which it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl Weight {
+    /// What every key starts with.
+    pub const ONE: Self = Self(1);
+    /// The largest.
+    pub const MAX: u16 = 1000;
+
+    /// `None` outside 1 to 1000.
+    pub fn new(value: i64) -> Option<Self> {
+        u16::try_from(value).ok().filter(|w| (1..=Self::MAX).contains(w)).map(Self)
+    }
+
+    /// 1 to 1000.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}

@@ -1,0 +1,19 @@
+//! Proxy configs and API keys, as types that cannot hold an illegal value.
+
+mod api_format;
+mod api_key;
+mod base_url;
+mod config_fields;
+mod headers;
+mod ids;
+mod proxy_config;
+mod slug;
+
+pub use api_format::{ApiFormat, OutputFormat};
+pub use api_key::{ApiKey, KeyCounts, KeyState, Weight};
+pub use base_url::BaseUrl;
+pub use config_fields::{ConfigFields, FieldError};
+pub use headers::HeaderRules;
+pub use ids::{ConfigId, KeyId};
+pub use proxy_config::{ConfigSpec, ConfigType, Limits, Methods, ProxyConfig, Strategy, Target};
+pub use slug::Slug;

@@ -1,0 +1,163 @@
+//! The snapshot that requests read: every active config with its pool, immutable, swapped as a whole.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tracing::warn;
+
+use crate::{
+    cache::Cache,
+    credential::Credential,
+    model::{ConfigId, ConfigType, KeyId, ProxyConfig},
+    pool::{KeyPool, KeySlot},
+    store::{KeyUsage, RouteSource, Store, StoreError},
+};
+
+/// An active config, ready to serve.
+#[derive(Debug)]
+pub struct Route {
+    /// The config.
+    pub config: ProxyConfig,
+    /// Where its API wants the key.
+    pub credential: Credential,
+    /// Its keys in rotation.
+    pub pool: KeyPool,
+}
+
+/// Every active config, by slug.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    generic: HashMap<Box<str>, Arc<Route>>,
+    llm: HashMap<Box<str>, Arc<Route>>,
+}
+
+/// The current [`RouteTable`], and how it is renewed.
+pub struct Routes {
+    table: Arc<ArcSwap<RouteTable>>,
+    cache: Arc<dyn Cache>,
+    /// Held while the table is renewed, so that an older reading never replaces a newer one.
+    renewal: Mutex<Retired>,
+}
+
+/// Counts of keys that left the snapshot before they were taken.
+#[derive(Default)]
+struct Retired(Vec<KeyUsage>);
+
+impl RouteTable {
+    /// The active config of this type and slug.
+    pub fn find(&self, config_type: ConfigType, slug: &str) -> Option<&Arc<Route>> {
+        match config_type {
+            ConfigType::Generic => self.generic.get(slug),
+            ConfigType::Llm => self.llm.get(slug),
+        }
+    }
+
+    /// Every active config.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.generic.values().chain(self.llm.values())
+    }
+
+    fn insert(&mut self, route: Arc<Route>) {
+        let spec = &route.config.spec;
+        let slug = spec.slug.as_str().into();
+        match spec.target.config_type() {
+            ConfigType::Generic => self.generic.insert(slug, route),
+            ConfigType::Llm => self.llm.insert(slug, route),
+        };
+    }
+}
+
+impl Routes {
+    /// An empty snapshot; call [`Routes::reload`] before serving.
+    pub fn new(cache: Arc<dyn Cache>) -> Self {
+        Self { table: Arc::default(), cache, renewal: Mutex::default() }
+    }
+
+    /// The current snapshot's place, for readers that keep a cached copy of it.
+    pub fn table(&self) -> &Arc<ArcSwap<RouteTable>> {
+        &self.table
+    }
+
+    /// Reads everything anew.
+    pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let mut retired = self.renewal.lock().await;
+        let sources = store.route_sources().await?;
+        let old = self.by_id();
+        let mut table = RouteTable::default();
+        for source in sources.into_iter().filter(|s| s.config.spec.is_active) {
+            let before = old.get(&source.config.id);
+            table.insert(Arc::new(self.build(source, before.map(|r| &**r))));
+        }
+        self.swap(table, &old, &mut retired);
+        Ok(())
+    }
+
+    /// Reads one config anew.
+    pub async fn reload_config(&self, store: &dyn Store, id: ConfigId) -> Result<(), StoreError> {
+        let mut retired = self.renewal.lock().await;
+        let source = store.route_source(id).await?;
+        let old = self.by_id();
+        let mut table = RouteTable::default();
+        for route in old.values().filter(|r| r.config.id != id) {
+            table.insert(Arc::clone(route));
+        }
+        if let Some(source) = source.filter(|s| s.config.spec.is_active) {
+            table.insert(Arc::new(self.build(source, old.get(&id).map(|r| &**r))));
+        }
+        self.swap(table, &old, &mut retired);
+        Ok(())
+    }
+
+    /// Takes what every key served since the last call.
+    pub async fn take_usage(&self) -> Vec<KeyUsage> {
+        let mut usage = std::mem::take(&mut self.renewal.lock().await.0);
+        for route in self.table.load().iter() {
+            usage.extend(route.pool.slots().iter().filter_map(|slot| slot.take_usage()));
+        }
+        usage
+    }
+
+    fn by_id(&self) -> HashMap<ConfigId, Arc<Route>> {
+        self.table.load().iter().map(|route| (route.config.id, Arc::clone(route))).collect()
+    }
+
+    fn swap(&self, table: RouteTable, old: &HashMap<ConfigId, Arc<Route>>, retired: &mut Retired) {
+        let kept: std::collections::HashSet<KeyId> =
+            table.iter().flat_map(|route| route.pool.slots().iter().map(|slot| slot.id)).collect();
+        for slot in old.values().flat_map(|route| route.pool.slots()) {
+            if !kept.contains(&slot.id) {
+                retired.0.extend(slot.take_usage());
+            }
+        }
+        self.table.store(Arc::new(table));
+    }
+
+    fn build(&self, source: RouteSource, before: Option<&Route>) -> Route {
+        let RouteSource { config, keys } = source;
+        let credential = Credential::of(&config.spec.target);
+        let known: HashMap<KeyId, &Arc<KeySlot>> =
+            before.into_iter().flat_map(|route| route.pool.slots()).map(|slot| (slot.id, slot)).collect();
+        let mut slots = Vec::with_capacity(keys.len());
+        for key in keys.into_iter().filter(|key| key.is_active) {
+            match key.secret.as_ref().and_then(|secret| credential.ready(secret)) {
+                Some(ready) => {
+                    let mut slot = KeySlot::new(key.id, key.weight, ready);
+                    if let Some(before) = known.get(&key.id) {
+                        slot.stats = Arc::clone(&before.stats);
+                    }
+                    slots.push(Arc::new(slot));
+                }
+                None => warn!(key_id = %key.id, slug = %config.spec.slug, "key left out: it does not open or fit its place"),
+            }
+        }
+        let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id));
+        Route { config, credential, pool }
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.load().fmt(f)
+    }
+}

@@ -1,0 +1,273 @@
+//! The port to durable data. `store-sqlite` and `store-mysql` implement it; `contract-tests` says what it means.
+//!
+//! Rules: a look-up answers `Ok(None)` for what is not there, a write answers [`StoreError::NotFound`]; time is
+//! passed in; every write leaves its audit entry in the same transaction, so that nothing changes unseen; a write
+//! that was answered is on disk.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{
+    model::{ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, Weight},
+    record::RequestRecord,
+    secret::Secret,
+};
+
+/// Durable data.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Proxy configs, newest first.
+    async fn configs(&self, query: &ConfigQuery) -> Result<Page<ConfigSummary>, StoreError>;
+    /// One proxy config.
+    async fn config(&self, id: ConfigId) -> Result<Option<ConfigSummary>, StoreError>;
+    /// Adds a proxy config. `Conflict` when the slug is taken.
+    async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError>;
+    /// Replaces what an admin wrote. `Conflict` when the slug is taken.
+    async fn replace_config(&self, id: ConfigId, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError>;
+    /// Switches a config on or off.
+    async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError>;
+    /// Deletes a config and its keys.
+    async fn delete_config(&self, id: ConfigId, by: &Change) -> Result<(), StoreError>;
+
+    /// Keys of a config, in the order they were added. `NotFound` when there is no such config.
+    async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError>;
+    /// One key.
+    async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
+    /// Adds keys in one transaction. Those the config has already, or that occur twice, are counted, not added.
+    async fn add_keys(&self, config: ConfigId, keys: Vec<NewKey>, by: &Change) -> Result<AddedKeys, StoreError>;
+    /// Changes a key.
+    async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError>;
+    /// Deletes a key.
+    async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError>;
+    /// Deletes a config's keys, all or those in one state; answers how many.
+    async fn delete_keys(&self, config: ConfigId, state: Option<KeyState>, by: &Change) -> Result<u64, StoreError>;
+    /// Adds what keys served since the last call. Ids that are gone are passed over.
+    async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError>;
+
+    /// Every config with every key, for the snapshot that requests read.
+    async fn route_sources(&self) -> Result<Vec<RouteSource>, StoreError>;
+    /// One config with every key.
+    async fn route_source(&self, id: ConfigId) -> Result<Option<RouteSource>, StoreError>;
+
+    /// Notes an action that changes no row, such as showing a key. Sign-ins are noted too.
+    async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError>;
+    /// The latest audit entries, newest first.
+    async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Ends a session: its token is refused until it would have expired anyway.
+    async fn revoke_session(&self, session: &str, expires_at: Timestamp) -> Result<(), StoreError>;
+    /// The revoked sessions that have not expired at `now`.
+    async fn revoked_sessions(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
+
+    /// Appends to the request log, in one transaction.
+    async fn append_requests(&self, records: &[RequestRecord]) -> Result<(), StoreError>;
+    /// The latest request records, newest first.
+    async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError>;
+    /// Deletes request records older than `before`, and the oldest ones while the log is larger than `max_bytes`;
+    /// in small pieces, so that nothing waits long. Answers how many went.
+    async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Who changes something, when, and from where: what an audit entry says beside what was done.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// The user's name.
+    pub actor: String,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// The request that asked for it.
+    pub request_id: String,
+}
+
+/// An action without a row of its own that the audit log keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditAction {
+    /// A user signed in.
+    SignIn,
+    /// Somebody failed to sign in.
+    SignInFailed,
+    /// A user signed out.
+    SignOut,
+    /// A key's text was shown.
+    KeyRevealed(KeyId),
+    /// Somebody who may read keys gave the wrong password for it.
+    KeyRevealRefused(KeyId),
+}
+
+impl AuditAction {
+    /// The name under which it is stored and shown, and the object's id.
+    pub fn parts(&self) -> (&'static str, Option<i64>) {
+        match self {
+            Self::SignIn => ("sign_in", None),
+            Self::SignInFailed => ("sign_in_failed", None),
+            Self::SignOut => ("sign_out", None),
+            Self::KeyRevealed(id) => ("key.reveal", Some(id.0)),
+            Self::KeyRevealRefused(id) => ("key.reveal_refused", Some(id.0)),
+        }
+    }
+}
+
+/// One line of the audit log. The stores' own writes are named `config.create`, `config.update`, `config.status`,
+/// `config.delete`, `key.create`, `key.update`, `key.delete`, `keys.delete`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The user's name.
+    pub actor: String,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// What was done.
+    pub action: String,
+    /// To which config or key.
+    pub object_id: Option<i64>,
+    /// A short text such as "100 keys added"; never a key.
+    pub detail: String,
+    /// The request that asked for it.
+    pub request_id: String,
+}
+
+/// A key to add.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The key.
+    pub secret: Secret,
+    /// Whether it is used at once.
+    pub is_active: bool,
+    /// Its share under `weighted`.
+    pub weight: Weight,
+    /// For people.
+    pub note: String,
+}
+
+/// What to change of a key; `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPatch {
+    /// Whether it is used.
+    pub is_active: Option<bool>,
+    /// Its share under `weighted`.
+    pub weight: Option<Weight>,
+    /// For people.
+    pub note: Option<String>,
+}
+
+/// What became of a batch of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddedKeys {
+    /// The new keys, in the order they were given.
+    pub ids: Vec<KeyId>,
+    /// How many the config had already, or that occurred twice in the batch.
+    pub duplicates: u64,
+}
+
+/// What a key served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUsage {
+    /// Which key.
+    pub key_id: KeyId,
+    /// Requests answered with success.
+    pub successes: u64,
+    /// Requests that failed.
+    pub failures: u64,
+    /// When the last of them was.
+    pub last_used_at: Timestamp,
+}
+
+/// A config and how its keys stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigSummary {
+    /// The config.
+    pub config: ProxyConfig,
+    /// Its keys by state.
+    pub keys: KeyCounts,
+}
+
+/// A config with its whole pool.
+#[derive(Debug, Clone)]
+pub struct RouteSource {
+    /// The config.
+    pub config: ProxyConfig,
+    /// All its keys.
+    pub keys: Vec<ApiKey>,
+}
+
+/// Which configs to list.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigQuery {
+    /// Part of a name or slug, in either case.
+    pub search: Option<String>,
+    /// Of this type only.
+    pub config_type: Option<ConfigType>,
+    /// How many, and after which.
+    pub page: PageRequest,
+}
+
+/// Which keys to list.
+#[derive(Debug, Clone, Default)]
+pub struct KeyQuery {
+    /// In this state only.
+    pub state: Option<KeyState>,
+    /// Part of a note in either case, or a whole key.
+    pub search: Option<String>,
+    /// How many, and after which.
+    pub page: PageRequest,
+}
+
+/// How many items to list, after which one.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRequest {
+    /// At most this many.
+    pub limit: u32,
+    /// The `next` of the page before; `None` for the first.
+    pub after: Option<i64>,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { limit: 50, after: None }
+    }
+}
+
+/// A piece of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<i64>,
+    /// How many items the whole list has.
+    pub total: u64,
+}
+
+/// Why the store could not do what was asked, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The row to change is not there.
+    #[error("not found")]
+    NotFound,
+    /// Another row has this value already.
+    #[error("{field} is already in use")]
+    Conflict {
+        /// The field whose value is taken.
+        field: &'static str,
+    },
+    /// What is stored makes no sense: written by hand, or by a newer version.
+    #[error("stored data is inconsistent: {what}")]
+    Inconsistent {
+        /// Which row, and what is wrong with it.
+        what: String,
+    },
+    /// There is no room left to write.
+    #[error("no space left to write")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database does not answer, or not in time.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
