@@ -1,0 +1,139 @@
+//! A key at rest: envelope encryption.
+//!
+//! Every key is sealed with one random *data key* by AES-256-GCM-SIV (RFC 8452) under a random nonce, with the row it
+//! belongs to as associated data, so that a sealed key moved to another row does not open. The data key itself is
+//! stored only *wrapped* by the key-encryption key that the operator holds; changing the latter re-wraps one value and
+//! touches no row.
+//!
+//! Stored texts carry their version, so that a later one can read what this one wrote. Binary parts are base64url
+//! without padding, and a blob is `nonce (12 bytes) || ciphertext || tag (16 bytes)`:
+//!
+//! | text | form |
+//! |---|---|
+//! | sealed key | `v1.<blob>` |
+//! | wrapped data key | `v1.<kdf>.<salt>.<blob>`, where `kdf` is `hkdf-sha256` or `argon2id` |
+
+mod kek;
+mod sealing;
+
+use std::fmt;
+
+use aws_lc_rs::{hmac, rand};
+use zeroize::Zeroizing;
+
+use crate::{
+    model::{ConfigId, KeyId},
+    secret::Secret,
+};
+use sealing::{SealingKey, derive};
+
+pub use kek::KeyEncryptionKey;
+
+/// Bytes of every key here.
+const KEY_LEN: usize = 32;
+const VERSION: &str = "v1";
+
+/// A key's bytes, wiped when dropped.
+type KeyBytes = Zeroizing<[u8; KEY_LEN]>;
+
+/// Seals and opens keys. Made by unwrapping the data key.
+pub struct Vault {
+    /// Kept for [`Vault::wrap`]; never used itself, only keys derived from it are.
+    data_key: KeyBytes,
+    sealing: SealingKey,
+    fingerprints: hmac::Key,
+}
+
+/// The row a sealed key belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Whose pool.
+    pub config: ConfigId,
+    /// Which key.
+    pub key: KeyId,
+}
+
+/// Why a vault stays shut.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The key-encryption key is not the one the data key was wrapped with.
+    #[error("the data was encrypted with another key")]
+    WrongKey,
+    /// What is stored is not what this version writes, or was changed.
+    #[error("the sealed value is damaged")]
+    Damaged,
+    /// The system gives no random bytes, or the passphrase could not be stretched.
+    #[error("the cryptographic library failed")]
+    Crypto,
+}
+
+impl Vault {
+    /// A vault with a new random data key, and that data key wrapped, to be stored.
+    pub fn create(kek: &KeyEncryptionKey) -> Result<(Self, String), VaultError> {
+        let mut data_key = KeyBytes::default();
+        rand::fill(&mut *data_key).map_err(|_| VaultError::Crypto)?;
+        let vault = Self::new(data_key)?;
+        let wrapped = vault.wrap(kek)?;
+        Ok((vault, wrapped))
+    }
+
+    /// Unwraps a stored data key.
+    pub fn unlock(kek: &KeyEncryptionKey, wrapped: &str) -> Result<Self, VaultError> {
+        Self::new(kek.unwrap(wrapped)?)
+    }
+
+    fn new(data_key: KeyBytes) -> Result<Self, VaultError> {
+        let sealing = SealingKey::new(&derive(&*data_key, &[], "rotator/v1/seal")?)?;
+        let fingerprints = derive(&*data_key, &[], "rotator/v1/fingerprint")?;
+        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &*fingerprints);
+        Ok(Self { data_key, sealing, fingerprints })
+    }
+
+    /// The data key wrapped anew, by another key-encryption key.
+    pub fn wrap(&self, kek: &KeyEncryptionKey) -> Result<String, VaultError> {
+        kek.wrap(&self.data_key)
+    }
+
+    /// Seals a key for its row. The same key twice gives two different texts.
+    pub fn seal(&self, secret: &Secret, row: Row) -> Result<String, VaultError> {
+        let blob = self.sealing.seal(secret.expose().as_bytes(), row.associated_data().as_bytes())?;
+        Ok(format!("{VERSION}.{blob}"))
+    }
+
+    /// Opens what [`Vault::seal`] made for the same row.
+    pub fn open(&self, sealed: &str, row: Row) -> Result<Secret, VaultError> {
+        let (version, blob) = sealed.split_once('.').ok_or(VaultError::Damaged)?;
+        if version != VERSION {
+            return Err(VaultError::Damaged);
+        }
+        let plain = self.sealing.open(blob, row.associated_data().as_bytes())?;
+        let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Damaged)?;
+        Secret::parse(text).map_err(|_| VaultError::Damaged)
+    }
+
+    /// A keyed digest (HMAC-SHA256) by which a key is found again within its config, without opening any. The same
+    /// key in two configs has two fingerprints.
+    pub fn fingerprint(&self, secret: &Secret, config: ConfigId) -> [u8; 32] {
+        let mut message = hmac::Context::with_key(&self.fingerprints);
+        message.update(&config.0.to_be_bytes());
+        message.update(secret.expose().as_bytes());
+        let mut digest = [0; 32];
+        digest.copy_from_slice(message.sign().as_ref());
+        digest
+    }
+}
+
+impl Row {
+    fn associated_data(self) -> String {
+        format!("rotator/{VERSION}/api-key/{}/{}", self.config, self.key)
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests;
