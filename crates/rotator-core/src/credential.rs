@@ -69,7 +69,9 @@ impl Credential {
     /// `OpenAI`: `Authorization: Bearer`; Anthropic: `x-api-key`; Gemini: `x-goog-api-key`.
     pub fn of(target: &Target) -> Self {
         match target {
-            Target::Generic { credential, .. } | Target::Llm { credential: Some(credential), .. } => credential.clone(),
+            Target::Generic { credential, .. } | Target::Llm { credential: Some(credential), .. } => {
+                credential.clone()
+            }
             Target::Llm { api_format, .. } => match api_format {
                 ApiFormat::OpenAiCompatible => Self::header(header::AUTHORIZATION, "Bearer "),
                 ApiFormat::AnthropicNative => Self::header(HeaderName::from_static("x-api-key"), ""),
@@ -79,7 +81,10 @@ impl Credential {
     }
 
     fn header(name: HeaderName, before: &str) -> Self {
-        Self { place: Place::Header(name), template: Template { before: before.into(), after: Box::default() } }
+        Self {
+            place: Place::Header(name),
+            template: Template { before: before.into(), after: Box::default() },
+        }
     }
 
     /// The key in its place; `None` if the template and the key together are no header value.
@@ -139,7 +144,8 @@ mod tests {
     fn a_key_is_made_ready_for_its_place() {
         let key = Secret::parse("k&1").unwrap();
         let header = Credential::header(header::AUTHORIZATION, "Bearer ");
-        let query = Credential { place: Place::Query("access key".into()), template: "{key}".parse().unwrap() };
+        let query =
+            Credential { place: Place::Query("access key".into()), template: "{key}".parse().unwrap() };
 
         match header.ready(&key).unwrap() {
             ReadyCredential::Header(_, value) => assert!(value == "Bearer k&1" && value.is_sensitive()),

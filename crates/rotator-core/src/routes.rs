@@ -148,7 +148,9 @@ impl Routes {
                     }
                     slots.push(Arc::new(slot));
                 }
-                None => warn!(key_id = %key.id, slug = %config.spec.slug, "key left out: it does not open or fit its place"),
+                None => {
+                    warn!(key_id = %key.id, slug = %config.spec.slug, "key left out: it does not open or fit its place");
+                }
             }
         }
         let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id));

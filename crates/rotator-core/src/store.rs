@@ -25,7 +25,12 @@ pub trait Store: Send + Sync {
     /// Adds a proxy config. `Conflict` when the slug is taken.
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError>;
     /// Replaces what an admin wrote. `Conflict` when the slug is taken.
-    async fn replace_config(&self, id: ConfigId, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError>;
+    async fn replace_config(
+        &self,
+        id: ConfigId,
+        spec: ConfigSpec,
+        by: &Change,
+    ) -> Result<ProxyConfig, StoreError>;
     /// Switches a config on or off.
     async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError>;
     /// Deletes a config and its keys.
@@ -36,13 +41,23 @@ pub trait Store: Send + Sync {
     /// One key.
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
     /// Adds keys in one transaction. Those the config has already, or that occur twice, are counted, not added.
-    async fn add_keys(&self, config: ConfigId, keys: Vec<NewKey>, by: &Change) -> Result<AddedKeys, StoreError>;
+    async fn add_keys(
+        &self,
+        config: ConfigId,
+        keys: Vec<NewKey>,
+        by: &Change,
+    ) -> Result<AddedKeys, StoreError>;
     /// Changes a key.
     async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError>;
     /// Deletes a key.
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError>;
     /// Deletes a config's keys, all or those in one state; answers how many.
-    async fn delete_keys(&self, config: ConfigId, state: Option<KeyState>, by: &Change) -> Result<u64, StoreError>;
+    async fn delete_keys(
+        &self,
+        config: ConfigId,
+        state: Option<KeyState>,
+        by: &Change,
+    ) -> Result<u64, StoreError>;
     /// Adds what keys served since the last call. Ids that are gone are passed over.
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError>;
 

@@ -57,10 +57,13 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        if text.contains(['#', '\\']) || text.bytes().any(|b| b.is_ascii_control() || b == b' ' || !b.is_ascii()) {
+        if text.contains(['#', '\\'])
+            || text.bytes().any(|b| b.is_ascii_control() || b == b' ' || !b.is_ascii())
+        {
             return Err("must not contain '#', '\\', spaces, control or non-ASCII characters".into());
         }
-        let uri: http::Uri = text.parse().map_err(|_| "is not a URL; write it like https://api.example.com/v1")?;
+        let uri: http::Uri =
+            text.parse().map_err(|_| "is not a URL; write it like https://api.example.com/v1")?;
         let parts = uri.into_parts();
         let scheme = parts
             .scheme
@@ -70,11 +73,15 @@ impl FromStr for BaseUrl {
         if authority.as_str().contains('@') {
             return Err("must not carry a user name or password; put credentials into the key pool".into());
         }
-        if authority.host().is_empty() || authority.port_u16() == Some(0) || authority.as_str().ends_with(':') {
+        let has_valid_port =
+            authority.as_str() == authority.host() || authority.port_u16().is_some_and(|port| port > 0);
+        if authority.host().is_empty() || !has_valid_port {
             return Err("has no valid host and port".into());
         }
         let (path, query) = match parts.path_and_query {
-            Some(pq) => (pq.path().trim_end_matches('/').into(), pq.query().filter(|q| !q.is_empty()).map(Into::into)),
+            Some(pq) => {
+                (pq.path().trim_end_matches('/').into(), pq.query().filter(|q| !q.is_empty()).map(Into::into))
+            }
             None => (Box::default(), None),
         };
         Ok(Self { text: text.into(), scheme, authority, path, query })
@@ -103,8 +110,23 @@ mod tests {
 
     #[test]
     fn what_is_not_plain_http_is_refused() {
-        let refused = ["", "api.example.com", "ftp://a", "gopher://a", "//a", "https://", "https://u:p@a/", "http://a:0",
-            "https://a/#f", "https://a\\@b", "https://a b", "https://ü", "http://a/\r\nX: y", "http://a:", "http://a:99999"];
+        let refused = [
+            "",
+            "api.example.com",
+            "ftp://a",
+            "gopher://a",
+            "//a",
+            "https://",
+            "https://u:p@a/",
+            "http://a:0",
+            "https://a/#f",
+            "https://a\\@b",
+            "https://a b",
+            "https://ü",
+            "http://a/\r\nX: y",
+            "http://a:",
+            "http://a:99999",
+        ];
         for bad in refused {
             assert!(bad.parse::<BaseUrl>().is_err(), "{bad:?}");
         }

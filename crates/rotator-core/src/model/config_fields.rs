@@ -113,7 +113,11 @@ impl Checks {
         self.keep(field, text.parse())
     }
 
-    fn optional<T: FromStr<Err = String> + Default>(&mut self, field: &'static str, text: Option<&str>) -> Option<T> {
+    fn optional<T: FromStr<Err = String> + Default>(
+        &mut self,
+        field: &'static str,
+        text: Option<&str>,
+    ) -> Option<T> {
         text.map_or_else(|| Some(T::default()), |text| self.parse(field, text))
     }
 
@@ -125,7 +129,8 @@ impl Checks {
     }
 
     fn header_name(&mut self, field: &'static str, name: &str) -> Option<HeaderName> {
-        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is not a header name"));
+        let parsed =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is not a header name"));
         self.keep(field, parsed)
     }
 }
@@ -144,8 +149,8 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
         let strategy: Option<Strategy> = checks.optional("strategy", text(fields.strategy.as_ref()));
         let limits = limits(&fields.options, &mut checks);
         let headers = header_rules(&fields.options, &mut checks);
-        let sticky_header =
-            text(fields.options.sticky_header.as_ref()).and_then(|name| checks.header_name("sticky_header", name));
+        let sticky_header = text(fields.options.sticky_header.as_ref())
+            .and_then(|name| checks.header_name("sticky_header", name));
         match (slug, target, strategy) {
             (Some(slug), Some(target), Some(strategy)) if checks.0.is_empty() => Ok(Self {
                 name: name.into(),
@@ -173,7 +178,8 @@ fn target(fields: &ConfigFields, checks: &mut Checks) -> Option<Target> {
     match checks.parse("config_type", &fields.config_type)? {
         ConfigType::Generic => {
             if credential.is_none() && checks.0.is_empty() {
-                checks.fail("api_key_location", "must be header or query: it says where the API wants its key");
+                checks
+                    .fail("api_key_location", "must be header or query: it says where the API wants its key");
             }
             let url = required_url("target_url", fields.target_url.as_ref(), checks);
             let methods: Option<Methods> =
@@ -198,13 +204,11 @@ fn target(fields: &ConfigFields, checks: &mut Checks) -> Option<Target> {
 }
 
 fn required_url(field: &'static str, value: Option<&String>, checks: &mut Checks) -> Option<BaseUrl> {
-    match text(value) {
-        Some(url) => checks.parse(field, url),
-        None => {
-            checks.fail(field, "is required, like https://api.example.com");
-            None
-        }
-    }
+    let Some(url) = text(value) else {
+        checks.fail(field, "is required, like https://api.example.com");
+        return None;
+    };
+    checks.parse(field, url)
 }
 
 fn credential(fields: &ConfigFields, checks: &mut Checks) -> Option<Credential> {
@@ -217,7 +221,8 @@ fn credential(fields: &ConfigFields, checks: &mut Checks) -> Option<Credential> 
         "header" => {
             let header = checks.header_name("api_key_name", name)?;
             if is_ours_to_set(&header) {
-                checks.fail("api_key_name", format!("'{header}' is set by HTTP itself and cannot carry a key"));
+                checks
+                    .fail("api_key_name", format!("'{header}' is set by HTTP itself and cannot carry a key"));
             }
             Place::Header(header)
         }

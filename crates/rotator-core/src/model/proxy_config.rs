@@ -202,7 +202,9 @@ impl FromStr for Methods {
         if name == "CONNECT" || name == "TRACE" {
             return Err(format!("{name} is never proxied"));
         }
-        Method::from_bytes(name.as_bytes()).map(Self::Only).map_err(|_| "must be ANY or one HTTP method".into())
+        Method::from_bytes(name.as_bytes())
+            .map(Self::Only)
+            .map_err(|_| "must be ANY or one HTTP method".into())
     }
 }
 
