@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use http::{HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use zeroize::Zeroizing;
+
 use crate::{
     model::{ApiFormat, Target},
     secret::Secret,
@@ -36,8 +38,15 @@ pub struct Template {
 }
 
 /// A key made ready once, when the snapshot is built, so that a request only clones a reference count.
-#[derive(Clone)]
-pub enum ReadyCredential {
+pub struct ReadyCredential {
+    /// Where it goes.
+    pub place: ReadyPlace,
+    /// The key alone, to be found in what an upstream says.
+    pub secret: Secret,
+}
+
+/// A key in its place.
+pub enum ReadyPlace {
     /// Set this header.
     Header(HeaderName, HeaderValue),
     /// Append `name=value`, percent-encoded; the first field is the parameter's plain name.
@@ -90,19 +99,19 @@ impl Credential {
     /// The key in its place; `None` if the template and the key together are no header value.
     pub fn ready(&self, secret: &Secret) -> Option<ReadyCredential> {
         let Template { before, after } = &self.template;
-        match &self.place {
+        let text = Zeroizing::new(format!("{before}{}{after}", secret.expose()));
+        let place = match &self.place {
             Place::Header(name) => {
-                let mut value = HeaderValue::try_from(format!("{before}{}{after}", secret.expose())).ok()?;
+                let mut value = HeaderValue::from_str(&text).ok()?;
                 value.set_sensitive(true);
-                Some(ReadyCredential::Header(name.clone(), value))
+                ReadyPlace::Header(name.clone(), value)
             }
             Place::Query(name) => {
-                let value = format!("{before}{}{after}", secret.expose());
-                let pair =
-                    format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(&value, QUERY));
-                Secret::parse(&pair).ok().map(|pair| ReadyCredential::Query(name.clone(), pair))
+                let pair = format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(&text, QUERY));
+                ReadyPlace::Query(name.clone(), Secret::parse(&pair).ok()?)
             }
-        }
+        };
+        Some(ReadyCredential { place, secret: secret.clone() })
     }
 }
 
@@ -129,9 +138,9 @@ impl fmt::Display for Template {
 
 impl fmt::Debug for ReadyCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name, _) => write!(f, "Header({name})"),
-            Self::Query(name, _) => write!(f, "Query({name})"),
+        match &self.place {
+            ReadyPlace::Header(name, _) => write!(f, "Header({name})"),
+            ReadyPlace::Query(name, _) => write!(f, "Query({name})"),
         }
     }
 }
@@ -147,13 +156,13 @@ mod tests {
         let query =
             Credential { place: Place::Query("access key".into()), template: "{key}".parse().unwrap() };
 
-        match header.ready(&key).unwrap() {
-            ReadyCredential::Header(_, value) => assert!(value == "Bearer k&1" && value.is_sensitive()),
-            ReadyCredential::Query(..) => unreachable!(),
+        match header.ready(&key).unwrap().place {
+            ReadyPlace::Header(_, value) => assert!(value == "Bearer k&1" && value.is_sensitive()),
+            ReadyPlace::Query(..) => unreachable!(),
         }
-        match query.ready(&key).unwrap() {
-            ReadyCredential::Query(_, pair) => assert_eq!(pair.expose(), "access%20key=k%261"),
-            ReadyCredential::Header(..) => unreachable!(),
+        match query.ready(&key).unwrap().place {
+            ReadyPlace::Query(_, pair) => assert_eq!(pair.expose(), "access%20key=k%261"),
+            ReadyPlace::Header(..) => unreachable!(),
         }
     }
 
