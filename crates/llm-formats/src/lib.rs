@@ -1,1 +1,15 @@
-//! Placeholder.
+//! Wire formats of the LLM APIs, sans I/O: bytes in, bytes out, no sockets, no panics whatever the bytes are.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`dialect`] | which API's language a client speaks |
+//! | [`error`] | errors we make ourselves, told in that language, also in the middle of a stream |
+//! | [`conversation`] | what stays the same over the turns of one conversation |
+
+pub mod conversation;
+pub mod dialect;
+pub mod error;
+
+pub use conversation::conversation_hash;
+pub use dialect::Dialect;
+pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
