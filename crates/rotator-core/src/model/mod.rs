@@ -12,7 +12,7 @@ mod slug;
 pub use api_format::{ApiFormat, OutputFormat};
 pub use api_key::{ApiKey, KeyCounts, KeyState, Weight};
 pub use base_url::BaseUrl;
-pub use config_fields::{ConfigFields, FieldError};
+pub use config_fields::{ConfigFields, ConfigOptions, FieldError};
 pub use headers::HeaderRules;
 pub use ids::{ConfigId, KeyId};
 pub use proxy_config::{ConfigSpec, ConfigType, Limits, Methods, ProxyConfig, Strategy, Target};

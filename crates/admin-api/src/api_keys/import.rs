@@ -1,0 +1,105 @@
+//! Adding many keys at once.
+
+use axum::{Json, extract::State};
+use rotator_core::{
+    model::{ConfigId, Weight},
+    secret::Secret,
+    store::NewKey,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    admin::Admin,
+    body::{Body, Form},
+    error::ApiError,
+    query::Id,
+    state::AdminState,
+};
+
+/// The most keys of one batch.
+const MAX_KEYS: usize = 100_000;
+
+/// Keys to add.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KeyBatch {
+    /// The keys: 1 to 100 000.
+    #[schema(required, min_items = 1, max_items = 100_000, write_only)]
+    keys: Vec<String>,
+}
+
+/// What became of a batch of keys.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct KeyBatchReport {
+    /// How many were added.
+    success_count: usize,
+    /// How many can be no key.
+    failed_count: usize,
+    /// How many the config had already, or occur twice in the batch.
+    skipped_count: u64,
+    /// Those that can be no key, masked.
+    failed_keys: Vec<String>,
+    /// The same, with their places in the batch and the reasons.
+    failures: Vec<Failure>,
+}
+
+/// A text that can be no key.
+#[derive(Serialize, ToSchema)]
+struct Failure {
+    /// Its place in the batch, counted from 0.
+    index: usize,
+    /// Why.
+    reason: String,
+}
+
+impl Form for KeyBatch {}
+
+/// Add many keys
+///
+/// In one transaction: either every key of `success_count` is there afterwards, or the answer is an error and none is.
+#[utoipa::path(post, path = "/proxy-configs/{id}/keys/batch", tag = "keys", params(("id" = i64, Path)),
+    request_body = KeyBatch, responses((status = 200, body = KeyBatchReport)))]
+pub(crate) async fn import(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(config): Id,
+    Body(batch): Body<KeyBatch>,
+) -> Result<Json<KeyBatchReport>, ApiError> {
+    if !(1..=MAX_KEYS).contains(&batch.keys.len()) {
+        return Err(ApiError::field("keys", format!("must be a list of 1 to {MAX_KEYS} keys")));
+    }
+    let (keys, mut report) = sort_out(&batch.keys);
+    let (config, by, store) = (ConfigId(config), admin.change(), state.store());
+    let added = state
+        .change(async move { store.add_keys(config, keys, &by).await.map(|added| (config, added)) })
+        .await?;
+    report.success_count = added.ids.len();
+    report.skipped_count = added.duplicates;
+    Ok(Json(report))
+}
+
+fn sort_out(texts: &[String]) -> (Vec<NewKey>, KeyBatchReport) {
+    let mut keys = Vec::with_capacity(texts.len());
+    let mut report = KeyBatchReport::default();
+    for (index, text) in texts.iter().enumerate() {
+        match Secret::parse(text) {
+            Ok(secret) => {
+                keys.push(NewKey { secret, is_active: true, weight: Weight::ONE, note: String::new() });
+            }
+            Err(reason) => {
+                report.failed_count += 1;
+                report.failed_keys.push(masked(text));
+                report.failures.push(Failure { index, reason });
+            }
+        }
+    }
+    (keys, report)
+}
+
+/// Enough to find the text in the file it came from: its first 6 characters, unless that is most of it.
+fn masked(text: &str) -> String {
+    let shown = if text.chars().count() < 16 { 0 } else { 6 };
+    let start: String = text.chars().take(shown).map(|c| if c.is_control() { '?' } else { c }).collect();
+    format!("{start}***")
+}

@@ -1,0 +1,243 @@
+//! The keys of a config's pool.
+
+mod body;
+mod import;
+mod reveal;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use rotator_core::{
+    model::{ApiKey, ConfigId, KeyId, KeyState},
+    store::{KeyPatch, KeyQuery, Page},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use self::body::{KeyForm, KeyView, PatchForm, STATES};
+pub(crate) use self::{
+    import::{__path_import, import},
+    reveal::{__path_reveal, reveal},
+};
+use crate::{
+    admin::Admin,
+    body::Body,
+    error::ApiError,
+    query::{Id, List, Params, page, search},
+    state::AdminState,
+};
+
+/// Which keys to list.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`.
+    state: Option<String>,
+    /// Part of a note in either case, or a whole key.
+    q: Option<String>,
+    /// How many: 50 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+    /// The `next_cursor` of the piece before.
+    cursor: Option<String>,
+}
+
+/// Which keys to delete.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeleteParams {
+    /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`. All when left out.
+    state: Option<String>,
+}
+
+/// How many keys went.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Deleted {
+    deleted_count: u64,
+}
+
+/// What a test request showed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TestReport {
+    /// Whether the upstream took the key.
+    ok: bool,
+    /// What it answered; null when it could not be reached.
+    #[schema(required)]
+    status: Option<u16>,
+    /// How long it took.
+    latency_ms: u64,
+    /// A sentence for people.
+    message: String,
+}
+
+/// Which keys a list or a deletion is about.
+enum StateFilter {
+    /// All.
+    Any,
+    /// Those in this state.
+    In(KeyState),
+    /// Those in a state that no key is in yet.
+    Nobody,
+}
+
+const NO_KEY: ApiError = ApiError::NotFound("key");
+
+/// List the keys of a proxy config
+///
+/// In the order they were added, masked.
+#[utoipa::path(get, path = "/proxy-configs/{id}/keys", tag = "keys", params(("id" = i64, Path), ListParams),
+    responses((status = 200, body = List<KeyView>)))]
+pub(crate) async fn list(
+    _: Admin,
+    State(state): State<AdminState>,
+    Id(config): Id,
+    Params(params): Params<ListParams>,
+) -> Result<Json<List<KeyView>>, ApiError> {
+    let config = ConfigId(config);
+    let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
+    let mut query = KeyQuery { state: None, search: search(params.q)?, page };
+    let keys = match state_filter(params.state.as_deref())? {
+        StateFilter::Any => state.store().keys(config, &query).await?,
+        StateFilter::In(only) => {
+            query.state = Some(only);
+            state.store().keys(config, &query).await?
+        }
+        StateFilter::Nobody => Page { items: Vec::new(), next: None, total: 0 },
+    };
+    Ok(Json(List::of(keys, KeyView::from)))
+}
+
+/// Add a key
+#[utoipa::path(post, path = "/proxy-configs/{id}/keys", tag = "keys", params(("id" = i64, Path)), request_body = KeyForm,
+    responses((status = 201, body = KeyView, headers(("location", description = "The new key")))))]
+pub(crate) async fn create(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(config): Id,
+    Body(form): Body<KeyForm>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (config, key, by, store) = (ConfigId(config), form.into_new_key()?, admin.change(), state.store());
+    let added = state
+        .change(async move { store.add_keys(config, vec![key], &by).await.map(|added| (config, added)) })
+        .await?;
+    let id = *added.ids.first().ok_or(ApiError::Conflict("key_value"))?;
+    let location = [(header::LOCATION, format!("/api/admin/keys/{id}"))];
+    let key = find(&state, id).await?;
+    Ok((StatusCode::CREATED, location, Json(KeyView::from(key))))
+}
+
+/// Delete the keys of a proxy config
+#[utoipa::path(delete, path = "/proxy-configs/{id}/keys", tag = "keys", params(("id" = i64, Path), DeleteParams),
+    responses((status = 200, body = Deleted)))]
+pub(crate) async fn delete_all(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(config): Id,
+    Params(params): Params<DeleteParams>,
+) -> Result<Json<Deleted>, ApiError> {
+    let only = match state_filter(params.state.as_deref())? {
+        StateFilter::Any => None,
+        StateFilter::In(only) => Some(only),
+        StateFilter::Nobody => return Ok(Json(Deleted { deleted_count: 0 })),
+    };
+    let (config, by, store) = (ConfigId(config), admin.change(), state.store());
+    let deleted_count =
+        state.change(async move { store.delete_keys(config, only, &by).await.map(|n| (config, n)) }).await?;
+    Ok(Json(Deleted { deleted_count }))
+}
+
+/// Show a key, masked
+#[utoipa::path(get, path = "/keys/{id}", tag = "keys", params(("id" = i64, Path)), responses((status = 200, body = KeyView)))]
+pub(crate) async fn show(
+    _: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Json<KeyView>, ApiError> {
+    Ok(Json(find(&state, KeyId(id)).await?.into()))
+}
+
+/// Change a key
+#[utoipa::path(patch, path = "/keys/{id}", tag = "keys", params(("id" = i64, Path)), request_body = PatchForm,
+    responses((status = 200, body = KeyView)))]
+pub(crate) async fn update(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Body(form): Body<PatchForm>,
+) -> Result<Json<KeyView>, ApiError> {
+    patch(&admin, &state, KeyId(id), form.into_patch()?).await
+}
+
+/// Delete a key
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = i64, Path)), responses((status = 204)))]
+pub(crate) async fn delete(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    let config = find(&state, KeyId(id)).await?.config_id;
+    let (by, store) = (admin.change(), state.store());
+    state.change(async move { store.delete_key(KeyId(id), &by).await.map(|()| (config, ())) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Put a key back into rotation, now
+#[utoipa::path(post, path = "/keys/{id}/reset", tag = "keys", params(("id" = i64, Path)),
+    responses((status = 200, body = KeyView)))]
+pub(crate) async fn reset(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Json<KeyView>, ApiError> {
+    patch(&admin, &state, KeyId(id), KeyPatch { is_active: Some(true), ..KeyPatch::default() }).await
+}
+
+/// Test a key with one request to its service
+#[utoipa::path(post, path = "/keys/{id}/test", tag = "keys", params(("id" = i64, Path)),
+    responses((status = 200, body = TestReport)))]
+pub(crate) async fn test(
+    _: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Json<TestReport>, ApiError> {
+    let key = find(&state, KeyId(id)).await?;
+    if key.secret.is_none() {
+        return Err(ApiError::KeyUnreadable);
+    }
+    let config = state.store().config(key.config_id).await?.ok_or(NO_KEY)?.config;
+    let report = state.probe().probe(&config, &key).await;
+    let latency_ms = u64::try_from(report.latency.as_millis()).unwrap_or(u64::MAX);
+    Ok(Json(TestReport { ok: report.ok, status: report.status, latency_ms, message: report.message }))
+}
+
+async fn find(state: &AdminState, id: KeyId) -> Result<ApiKey, ApiError> {
+    state.store().key(id).await?.ok_or(NO_KEY)
+}
+
+async fn patch(
+    admin: &Admin,
+    state: &AdminState,
+    id: KeyId,
+    patch: KeyPatch,
+) -> Result<Json<KeyView>, ApiError> {
+    let (by, store) = (admin.change(), state.store());
+    let key = state
+        .change(async move { store.update_key(id, patch, &by).await.map(|key| (key.config_id, key)) })
+        .await?;
+    Ok(Json(key.into()))
+}
+
+fn state_filter(name: Option<&str>) -> Result<StateFilter, ApiError> {
+    let Some(name) = name else { return Ok(StateFilter::Any) };
+    let known = [KeyState::Active, KeyState::Disabled].into_iter().find(|state| state.as_str() == name);
+    match known {
+        Some(state) => Ok(StateFilter::In(state)),
+        None if STATES.contains(&name) => Ok(StateFilter::Nobody),
+        None => Err(ApiError::field("state", format!("must be one of {}", STATES.join(", ")))),
+    }
+}

@@ -1,0 +1,57 @@
+//! Showing the text of a key: the one way out, guarded by the password and written down beforehand.
+
+use axum::{Json, extract::State};
+use rotator_core::{model::KeyId, store::AuditAction};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::find;
+use crate::{
+    admin::Admin,
+    body::{Body, Form},
+    error::ApiError,
+    gate::{Attempt, Door},
+    query::Id,
+    state::AdminState,
+};
+
+/// Proof that it is still the admin who asks.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Proof {
+    /// The admin's password.
+    #[schema(required)]
+    password: String,
+}
+
+impl Form for Proof {}
+
+/// A key's text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Revealed {
+    key_value: String,
+}
+
+/// Show the text of a key
+///
+/// Needs the password again, and is refused when the audit log cannot be written. Wrong passwords are throttled like
+/// sign-ins.
+#[utoipa::path(post, path = "/keys/{id}/reveal", tag = "keys", params(("id" = i64, Path)), request_body = Proof,
+    responses((status = 200, body = Revealed)))]
+pub(crate) async fn reveal(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Body(proof): Body<Proof>,
+) -> Result<Json<Revealed>, ApiError> {
+    let id = KeyId(id);
+    let (username, password) = (admin.username(), &*proof.password);
+    let attempt = Attempt { door: Door::Reveal, address: admin.caller.address, username, password };
+    if !state.gate().check(attempt).await? {
+        state.store().audit(AuditAction::KeyRevealRefused(id), &admin.change()).await?;
+        return Err(ApiError::WrongPassword);
+    }
+    let secret = find(&state, id).await?.secret.ok_or(ApiError::KeyUnreadable)?;
+    state.store().audit(AuditAction::KeyRevealed(id), &admin.change()).await?;
+    Ok(Json(Revealed { key_value: secret.expose().into() }))
+}

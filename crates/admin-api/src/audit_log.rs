@@ -1,0 +1,70 @@
+//! Who changed what, and when.
+
+use axum::{Json, extract::State};
+use rotator_core::store::AuditEntry;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    admin::Admin,
+    error::ApiError,
+    query::{Params, limit},
+    state::AdminState,
+};
+
+/// How many entries to list.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AuditParams {
+    /// How many: 50 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+}
+
+/// The latest audit entries.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditLog {
+    /// Newest first.
+    items: Vec<AuditItem>,
+}
+
+/// One line of the audit log.
+#[derive(Serialize, ToSchema)]
+struct AuditItem {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: jiff::Timestamp,
+    /// The user's name; empty when nobody we know tried to sign in.
+    actor: String,
+    /// Where the request came from.
+    #[schema(value_type = Option<String>)]
+    address: Option<std::net::IpAddr>,
+    /// What was done.
+    #[schema(example = "config.update")]
+    action: String,
+    /// To which proxy config or key.
+    object_id: Option<i64>,
+    /// A short text such as "100 keys added".
+    detail: String,
+    /// The request that asked for it.
+    request_id: String,
+}
+
+/// List the latest audit entries
+#[utoipa::path(get, path = "/audit-log", tag = "audit log", params(AuditParams), responses((status = 200, body = AuditLog)))]
+pub(crate) async fn list(
+    _: Admin,
+    State(state): State<AdminState>,
+    Params(params): Params<AuditParams>,
+) -> Result<Json<AuditLog>, ApiError> {
+    let entries = state.store().audit_entries(limit(params.limit.as_deref())?).await?;
+    Ok(Json(AuditLog { items: entries.into_iter().map(AuditItem::from).collect() }))
+}
+
+impl From<AuditEntry> for AuditItem {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry { at, actor, address, action, object_id, detail, request_id } = entry;
+        Self { at, actor, address, action, object_id, detail, request_id }
+    }
+}

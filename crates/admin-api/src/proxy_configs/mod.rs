@@ -1,0 +1,144 @@
+//! The services that clients reach through us.
+
+mod body;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use rotator_core::{
+    model::{ConfigId, KeyCounts},
+    store::{ConfigQuery, ConfigSummary},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use self::body::{ProxyConfigForm, ProxyConfigView, Replacement, Status};
+use crate::{
+    admin::Admin,
+    body::Body,
+    error::ApiError,
+    query::{Id, List, Params, page, search},
+    state::AdminState,
+};
+
+/// Which proxy configs to list.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Part of a name or slug, in either case.
+    q: Option<String>,
+    /// Of this type only: `GENERIC` or `LLM`.
+    #[serde(rename = "type")]
+    config_type: Option<String>,
+    /// How many: 50 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<String>,
+    /// The `next_cursor` of the piece before.
+    cursor: Option<String>,
+}
+
+const NO_CONFIG: ApiError = ApiError::NotFound("proxy config");
+
+/// List proxy configs
+///
+/// Newest first.
+#[utoipa::path(get, path = "/proxy-configs", tag = "proxy configs", params(ListParams),
+    responses((status = 200, body = List<ProxyConfigView>)))]
+pub(crate) async fn list(
+    _: Admin,
+    State(state): State<AdminState>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<List<ProxyConfigView>>, ApiError> {
+    let config_type = params.config_type.map(|text| text.parse()).transpose();
+    let query = ConfigQuery {
+        search: search(params.q)?,
+        config_type: config_type.map_err(|reason| ApiError::field("type", reason))?,
+        page: page(params.limit.as_deref(), params.cursor.as_deref())?,
+    };
+    let configs = state.store().configs(&query).await?;
+    Ok(Json(List::of(configs, ProxyConfigView::from)))
+}
+
+/// Add a proxy config
+#[utoipa::path(post, path = "/proxy-configs", tag = "proxy configs", request_body = ProxyConfigForm,
+    responses((status = 201, body = ProxyConfigView, headers(("location", description = "The new config")))))]
+pub(crate) async fn create(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Body(form): Body<ProxyConfigForm>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (spec, by, store) = (form.into_spec()?, admin.change(), state.store());
+    let config = state
+        .change(async move { store.insert_config(spec, &by).await.map(|config| (config.id, config)) })
+        .await?;
+    let location = [(header::LOCATION, format!("/api/admin/proxy-configs/{}", config.id))];
+    let view = ProxyConfigView::from(ConfigSummary { config, keys: KeyCounts::default() });
+    Ok((StatusCode::CREATED, location, Json(view)))
+}
+
+/// Show a proxy config
+#[utoipa::path(get, path = "/proxy-configs/{id}", tag = "proxy configs", params(("id" = i64, Path)),
+    responses((status = 200, body = ProxyConfigView)))]
+pub(crate) async fn show(
+    _: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Json<ProxyConfigView>, ApiError> {
+    view(&state, ConfigId(id)).await
+}
+
+/// Replace a proxy config
+///
+/// What is left out gets its default. What was shown may be sent back with an edit: `id`, `key_counts`, `created_at`
+/// and `updated_at` are not looked at.
+#[utoipa::path(put, path = "/proxy-configs/{id}", tag = "proxy configs", params(("id" = i64, Path)),
+    request_body = ProxyConfigForm, responses((status = 200, body = ProxyConfigView)))]
+pub(crate) async fn replace(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Body(Replacement(form)): Body<Replacement>,
+) -> Result<Json<ProxyConfigView>, ApiError> {
+    let (id, spec, by, store) = (ConfigId(id), form.into_spec()?, admin.change(), state.store());
+    state.change(async move { store.replace_config(id, spec, &by).await.map(|_| (id, ())) }).await?;
+    view(&state, id).await
+}
+
+/// Switch a proxy config on or off
+#[utoipa::path(put, path = "/proxy-configs/{id}/status", tag = "proxy configs", params(("id" = i64, Path)),
+    request_body = Status, responses((status = 200, body = ProxyConfigView)))]
+pub(crate) async fn set_status(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Body(status): Body<Status>,
+) -> Result<Json<ProxyConfigView>, ApiError> {
+    let active =
+        status.is_active.ok_or_else(|| ApiError::field("is_active", "is required: true or false"))?;
+    let (id, by, store) = (ConfigId(id), admin.change(), state.store());
+    state.change(async move { store.set_config_active(id, active, &by).await.map(|()| (id, ())) }).await?;
+    view(&state, id).await
+}
+
+/// Delete a proxy config
+///
+/// Its keys go with it.
+#[utoipa::path(delete, path = "/proxy-configs/{id}", tag = "proxy configs", params(("id" = i64, Path)),
+    responses((status = 204)))]
+pub(crate) async fn delete(
+    admin: Admin,
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    let (id, by, store) = (ConfigId(id), admin.change(), state.store());
+    state.change(async move { store.delete_config(id, &by).await.map(|()| (id, ())) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn view(state: &AdminState, id: ConfigId) -> Result<Json<ProxyConfigView>, ApiError> {
+    Ok(Json(state.store().config(id).await?.ok_or(NO_CONFIG)?.into()))
+}

@@ -1,0 +1,155 @@
+//! What the handlers share.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use rotator_core::{
+    cache::Cache,
+    model::ConfigId,
+    probe::KeyProbe,
+    routes::Routes,
+    store::{Store, StoreError},
+};
+use tracing::warn;
+
+use crate::{
+    error::ApiError, gate::PasswordGate, password::AdminCredentials, token::SigningKey, token::Tokens,
+};
+
+/// What the admin API is made of.
+pub struct AdminParts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Counts failed sign-ins, and tells other instances of changes.
+    pub cache: Arc<dyn Cache>,
+    /// The snapshot that requests read; renewed before a change is answered.
+    pub routes: Arc<Routes>,
+    /// Sends a test request with a key.
+    pub probe: Arc<dyn KeyProbe>,
+    /// Who may sign in.
+    pub credentials: AdminCredentials,
+    /// Signs session tokens.
+    pub signing_key: SigningKey,
+    /// What time it is.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Everything else.
+    pub settings: AdminSettings,
+}
+
+/// What an operator set, and what the panel is told about this installation.
+#[derive(Debug, Clone)]
+pub struct AdminSettings {
+    /// The address under which clients reach the proxy, such as `https://keys.example.com`.
+    pub proxy_public_base_url: String,
+    /// Which build this is.
+    pub build: Build,
+    /// The program's version; shown to a signed-in admin only.
+    pub version: String,
+    /// `sqlite` or `mysql`; shown to a signed-in admin only.
+    pub database_type: String,
+    /// `memory` or `redis`; shown to a signed-in admin only.
+    pub cache_type: String,
+    /// How long a session lasts; an hour is a good choice.
+    pub session_lifetime: Duration,
+}
+
+/// Which backends are compiled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// `SQLite` and this process's memory.
+    Lightweight,
+    /// Those, `MySQL` and Redis.
+    Enterprise,
+}
+
+/// What the handlers share. Clones are cheap, and share too.
+#[derive(Clone)]
+pub struct AdminState(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn Store>,
+    cache: Arc<dyn Cache>,
+    routes: Arc<Routes>,
+    probe: Arc<dyn KeyProbe>,
+    gate: PasswordGate,
+    tokens: Tokens,
+    username: String,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    settings: AdminSettings,
+}
+
+impl AdminState {
+    /// The state of one running admin API.
+    pub fn new(parts: AdminParts) -> Self {
+        let AdminParts { store, cache, routes, probe, credentials, signing_key, clock, settings } = parts;
+        let tokens = Tokens::new(signing_key, &credentials, settings.session_lifetime);
+        let username = credentials.username().to_owned();
+        let gate = PasswordGate::new(Arc::new(credentials), Arc::clone(&cache));
+        Self(Arc::new(Shared { store, cache, routes, probe, gate, tokens, username, clock, settings }))
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0.store)
+    }
+
+    pub(crate) fn probe(&self) -> &dyn KeyProbe {
+        &*self.0.probe
+    }
+
+    pub(crate) fn gate(&self) -> &PasswordGate {
+        &self.0.gate
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// The admin's name.
+    pub(crate) fn username(&self) -> &str {
+        &self.0.username
+    }
+
+    pub(crate) fn settings(&self) -> &AdminSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    /// Runs a write that answers which config it changed, and makes the change live before it is answered. Both are
+    /// carried through even when the client hangs up in between.
+    pub(crate) async fn change<T, W>(&self, write: W) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<(ConfigId, T), StoreError>> + Send + 'static,
+    {
+        let state = self.clone();
+        let whole = tokio::spawn(async move {
+            let (config, answer) = write.await?;
+            state.make_live(config).await;
+            Ok(answer)
+        });
+        whole.await.map_err(ApiError::internal)?
+    }
+
+    /// What is written is written: a failure here delays the change until the snapshot is next renewed, no more.
+    async fn make_live(&self, config: ConfigId) {
+        let Shared { store, cache, routes, .. } = &*self.0;
+        if let Err(error) = routes.reload_config(&**store, config).await {
+            warn!(config_id = %config, error = &error as &dyn std::error::Error, "the change is saved but not yet live");
+        }
+        if let Err(error) = cache.bump_revision().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "other instances learn of the change only by polling"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminState").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
