@@ -142,10 +142,11 @@ impl Routes {
         for key in keys.into_iter().filter(|key| key.is_active) {
             match key.secret.as_ref().and_then(|secret| credential.ready(secret)) {
                 Some(ready) => {
-                    let mut slot = KeySlot::new(key.id, key.weight, ready);
-                    if let Some(before) = known.get(&key.id) {
-                        slot.stats = Arc::clone(&before.stats);
-                    }
+                    let slot = KeySlot::new(key.id, key.weight, ready);
+                    let slot = match known.get(&key.id) {
+                        Some(before) => slot.succeeding(before),
+                        None => slot,
+                    };
                     slots.push(Arc::new(slot));
                 }
                 None => {

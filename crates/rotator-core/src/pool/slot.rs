@@ -1,6 +1,9 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{
+        AtomicI64, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 use jiff::Timestamp;
@@ -20,13 +23,13 @@ pub struct KeySlot {
     pub weight: Weight,
     /// The key, ready to be put on a request.
     pub credential: ReadyCredential,
-    /// Lives as long as the key does, over all snapshots.
-    pub(crate) stats: Arc<KeyStats>,
+    /// Lives as long as the key does, over all snapshots. What else is to outlive a snapshot belongs here too.
+    stats: Arc<KeyStats>,
 }
 
 /// What happens to a key, counted without a lock.
 #[derive(Debug, Default)]
-pub(crate) struct KeyStats {
+struct KeyStats {
     in_flight: AtomicU32,
     successes: AtomicU64,
     failures: AtomicU64,
@@ -44,6 +47,12 @@ impl KeySlot {
         Self { id, weight, credential, stats: Arc::default() }
     }
 
+    /// This key, going on from what it was in an older snapshot.
+    #[must_use]
+    pub fn succeeding(self, before: &Self) -> Self {
+        Self { stats: Arc::clone(&before.stats), ..self }
+    }
+
     /// Attempts that this key serves right now.
     pub fn in_flight(&self) -> u32 {
         self.stats.in_flight.load(Relaxed)
@@ -51,20 +60,16 @@ impl KeySlot {
 
     /// Takes the counts since the last call; `None` when there are none.
     pub fn take_usage(&self) -> Option<KeyUsage> {
-        self.stats.take_usage(self.id)
-    }
-}
-
-impl KeyStats {
-    pub(crate) fn take_usage(&self, key_id: KeyId) -> Option<KeyUsage> {
-        let (successes, failures) = (self.successes.swap(0, Relaxed), self.failures.swap(0, Relaxed));
-        let last_used_at = Timestamp::from_millisecond(self.last_used.load(Relaxed)).ok()?;
-        (successes + failures > 0).then_some(KeyUsage { key_id, successes, failures, last_used_at })
+        let stats = &self.stats;
+        // Whoever sees a count sees the time of use that was written before it.
+        let (successes, failures) = (stats.successes.swap(0, Acquire), stats.failures.swap(0, Acquire));
+        let last_used_at = Timestamp::from_millisecond(stats.last_used.load(Relaxed)).ok()?;
+        (successes + failures > 0).then_some(KeyUsage { key_id: self.id, successes, failures, last_used_at })
     }
 }
 
 impl Picked {
-    pub(crate) fn new(slot: Arc<KeySlot>) -> Self {
+    pub(super) fn new(slot: Arc<KeySlot>) -> Self {
         slot.stats.in_flight.fetch_add(1, Relaxed);
         Self(slot)
     }
@@ -77,9 +82,9 @@ impl Picked {
     /// Counts what came of it.
     pub fn finish(&self, success: bool, now: Timestamp) {
         let stats = &self.0.stats;
+        stats.last_used.fetch_max(now.as_millisecond(), Relaxed);
         let counter = if success { &stats.successes } else { &stats.failures };
-        counter.fetch_add(1, Relaxed);
-        stats.last_used.store(now.as_millisecond(), Relaxed);
+        counter.fetch_add(1, Release);
     }
 }
 
