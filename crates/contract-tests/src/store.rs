@@ -1,0 +1,98 @@
+//! What the [`Store`](rotator_core::store::Store) port means, case by case.
+//!
+//! `store_contract!(fresh)` runs every case as a test of its own; `fresh` is an async function that answers something
+//! which derefs to an empty store. A case to add is a function in one of the modules and a name in the macro's list.
+#![expect(missing_docs, reason = "a case's name says what it shows")]
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "assertions")]
+
+mod audit;
+mod concurrency;
+mod configs;
+mod keys;
+mod requests;
+mod routes;
+mod samples;
+mod sessions;
+mod usage;
+
+pub use audit::*;
+pub use concurrency::*;
+pub use configs::*;
+pub use keys::*;
+pub use requests::*;
+pub use routes::*;
+pub use sessions::*;
+pub use usage::*;
+
+/// Runs every case of the suite, each as a test. Attributes before the function are put on each test, such as
+/// `#[ignore = "needs a server"]`.
+#[macro_export]
+macro_rules! store_contract {
+    ($(#[$attribute:meta])* $fresh:path) => {
+        $crate::store_contract! { @each [$(#[$attribute])*] $fresh;
+            a_config_reads_back_as_it_was_written
+            an_unknown_config_is_none
+            configs_are_listed_newest_first_in_pages
+            configs_are_found_by_part_of_name_or_slug_in_either_case
+            config_search_takes_wildcards_and_quotes_as_text
+            configs_are_listed_by_type
+            a_taken_slug_is_a_conflict
+            replacing_a_config_changes_all_but_its_id_and_birth
+            replacing_a_config_with_its_own_slug_is_no_conflict
+            a_config_is_switched_on_and_off
+            changing_an_unknown_config_is_not_found
+            deleting_a_config_deletes_its_keys
+            ids_are_never_used_twice
+            every_field_takes_any_text
+            keys_read_back_as_they_were_added
+            an_unknown_key_is_none
+            keys_of_an_unknown_config_are_not_found
+            keys_are_listed_in_pages_in_the_order_they_were_added
+            keys_are_listed_by_state
+            keys_are_found_by_note_or_by_the_whole_key
+            a_key_of_another_config_is_not_found_by_search
+            duplicates_in_a_batch_are_counted
+            keys_already_there_are_counted_as_duplicates
+            two_configs_may_have_the_same_key
+            adding_no_keys_adds_none
+            a_patch_changes_only_what_it_names
+            a_deleted_key_is_gone
+            changing_an_unknown_key_is_not_found
+            keys_are_deleted_by_state
+            a_config_counts_its_keys_by_state
+            usage_adds_up
+            usage_of_a_key_that_is_gone_is_passed_over
+            the_last_use_never_goes_back
+            route_sources_hold_every_config_with_every_key
+            a_route_source_holds_one_config_with_its_keys
+            every_write_is_audited
+            an_action_without_a_row_is_audited
+            a_refused_write_leaves_no_audit_entry
+            the_audit_log_holds_no_key
+            audit_entries_come_newest_first
+            a_revoked_session_is_listed_until_it_expires
+            a_session_may_be_revoked_twice
+            request_records_read_back_newest_first
+            appending_no_records_appends_none
+            old_request_records_are_pruned
+            the_oldest_records_are_pruned_while_the_log_is_too_large
+            pruning_in_pieces_takes_every_old_record
+            one_of_many_inserts_of_a_slug_wins
+            one_of_many_additions_of_a_key_adds_it
+            fifty_writers_lose_nothing
+            reading_goes_on_beside_writing
+            the_store_answers_a_ping
+        }
+    };
+    (@each $attributes:tt $fresh:path; $($case:ident)*) => {
+        $( $crate::store_contract! { @one $attributes $fresh; $case } )*
+    };
+    (@one [$(#[$attribute:meta])*] $fresh:path; $case:ident) => {
+        #[tokio::test]
+        $(#[$attribute])*
+        async fn $case() {
+            let fixture = $fresh().await;
+            $crate::store::$case(&*fixture).await;
+        }
+    };
+}

@@ -1,0 +1,211 @@
+//! API keys.
+
+use rotator_core::{
+    model::{ConfigId, KeyCounts, KeyId, KeyState, Weight},
+    store::{ConfigQuery, KeyPatch, KeyQuery, NewKey, Store},
+};
+
+use super::samples::{
+    add, add_one, assert_not_found, change, change_at, disabled, insert, key, keys, page, secret, text,
+};
+
+async fn texts(store: &dyn Store, config: ConfigId, query: KeyQuery) -> Vec<String> {
+    let page = store.keys(config, &query).await.unwrap();
+    assert_eq!(page.total, page.items.len() as u64);
+    page.items.iter().map(|key| text(key).to_owned()).collect()
+}
+
+fn search(text: &str) -> KeyQuery {
+    KeyQuery { search: Some(text.into()), ..KeyQuery::default() }
+}
+
+fn in_state(state: KeyState) -> KeyQuery {
+    KeyQuery { state: Some(state), ..KeyQuery::default() }
+}
+
+pub async fn keys_read_back_as_they_were_added(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let note = "'; DROP TABLE api_keys; -- 鍵".to_owned();
+    let given =
+        NewKey { secret: secret("sk-'\"%\\{}"), is_active: false, weight: Weight::new(1000).unwrap(), note };
+
+    let id = store.add_keys(config, vec![given.clone()], &change_at(77)).await.unwrap().ids[0];
+    let read = store.key(id).await.unwrap().unwrap();
+
+    assert_eq!((read.id, read.config_id, text(&read)), (id, config, given.secret.expose()));
+    assert_eq!((read.is_active, read.weight, &read.note), (false, given.weight, &given.note));
+    assert_eq!((read.success_count, read.failure_count, read.last_used_at), (0, 0, None));
+    assert_eq!(read.created_at, change_at(77).at);
+}
+
+pub async fn an_unknown_key_is_none(store: &dyn Store) {
+    assert!(store.key(KeyId(4711)).await.unwrap().is_none());
+}
+
+pub async fn keys_of_an_unknown_config_are_not_found(store: &dyn Store) {
+    let unknown = ConfigId(4711);
+
+    assert_not_found(store.keys(unknown, &KeyQuery::default()).await);
+    assert_not_found(store.add_keys(unknown, keys(1), &change()).await);
+    assert_not_found(store.delete_keys(unknown, None, &change()).await);
+}
+
+pub async fn keys_are_listed_in_pages_in_the_order_they_were_added(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "other").await.id);
+    let mut added = add(store, config, keys(4)).await.ids;
+    add(store, other, keys(3)).await;
+    added.push(add_one(store, config, "sk-last").await);
+
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let query = KeyQuery { page: page(2, after), ..KeyQuery::default() };
+        let piece = store.keys(config, &query).await.unwrap();
+        assert!(piece.total == 5 && piece.items.len() <= 2);
+        listed.extend(piece.items.iter().map(|key| key.id));
+        after = piece.next;
+        if after.is_none() {
+            break;
+        }
+    }
+
+    assert_eq!(listed, added);
+}
+
+pub async fn keys_are_listed_by_state(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    add(store, config, vec![key("sk-on"), disabled("sk-off"), key("sk-on-too")]).await;
+
+    assert_eq!(texts(store, config, in_state(KeyState::Active)).await, ["sk-on", "sk-on-too"]);
+    assert_eq!(texts(store, config, in_state(KeyState::Disabled)).await, ["sk-off"]);
+    let first = KeyQuery { page: page(1, None), ..in_state(KeyState::Active) };
+    let first = store.keys(config, &first).await.unwrap();
+    assert_eq!((first.total, first.items.len(), first.next), (2, 1, Some(first.items[0].id.0)));
+}
+
+pub async fn keys_are_found_by_note_or_by_the_whole_key(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let noted = |text: &str, note: &str| NewKey { note: note.into(), ..key(text) };
+    let given = [("sk-alpha", "Team БЛЮ"), ("sk-beta", "50%_off"), ("sk-gamma", "")];
+    add(store, config, given.iter().map(|(text, note)| noted(text, note)).collect()).await;
+
+    assert_eq!(texts(store, config, search("team")).await, ["sk-alpha"]);
+    assert_eq!(texts(store, config, search("блю")).await, ["sk-alpha"]);
+    assert_eq!(texts(store, config, search("%_")).await, ["sk-beta"]);
+    assert_eq!(texts(store, config, search("sk-gamma")).await, ["sk-gamma"]);
+    assert_eq!(texts(store, config, search(" sk-gamma ")).await, ["sk-gamma"]);
+    assert_eq!(texts(store, config, search("sk-")).await, [""; 0]);
+    assert_eq!(texts(store, config, search("%")).await, ["sk-beta"]);
+}
+
+pub async fn a_key_of_another_config_is_not_found_by_search(store: &dyn Store) {
+    let (mine, other) = (insert(store, "mine").await.id, insert(store, "other").await.id);
+    add_one(store, other, "sk-theirs").await;
+
+    assert_eq!(texts(store, mine, search("sk-theirs")).await, [""; 0]);
+}
+
+pub async fn duplicates_in_a_batch_are_counted(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let batch = ["sk-1", "sk-2", "sk-1", " sk-2 ", "sk-3", "SK-1"].map(key).to_vec();
+
+    let added = add(store, config, batch).await;
+
+    assert_eq!((added.ids.len(), added.duplicates), (4, 2));
+    assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-1", "sk-2", "sk-3", "SK-1"]);
+}
+
+pub async fn keys_already_there_are_counted_as_duplicates(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    add(store, config, vec![disabled("sk-1")]).await;
+
+    let added = add(store, config, vec![key("sk-1"), key("sk-2")]).await;
+
+    assert_eq!((added.ids.len(), added.duplicates), (1, 1));
+    assert_eq!(texts(store, config, in_state(KeyState::Disabled)).await, ["sk-1"]);
+}
+
+pub async fn two_configs_may_have_the_same_key(store: &dyn Store) {
+    let (one, two) = (insert(store, "one").await.id, insert(store, "two").await.id);
+
+    assert_eq!(add(store, one, vec![key("sk-1")]).await.duplicates, 0);
+    assert_eq!(add(store, two, vec![key("sk-1")]).await.duplicates, 0);
+}
+
+pub async fn adding_no_keys_adds_none(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+
+    let added = add(store, config, Vec::new()).await;
+
+    assert!(added.ids.is_empty() && added.duplicates == 0);
+}
+
+pub async fn a_patch_changes_only_what_it_names(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let id = add_one(store, config, "sk-1").await;
+    let patch = |patch| async move {
+        let key = store.update_key(id, patch, &change()).await.unwrap();
+        assert_eq!(text(&key), "sk-1");
+        let read = store.key(id).await.unwrap().unwrap();
+        assert_eq!((read.is_active, read.weight, &read.note), (key.is_active, key.weight, &key.note));
+        (key.is_active, key.weight.get(), key.note)
+    };
+
+    assert_eq!(patch(KeyPatch::default()).await, (true, 1, String::new()));
+    assert_eq!(
+        patch(KeyPatch { weight: Weight::new(5), ..KeyPatch::default() }).await,
+        (true, 5, String::new())
+    );
+    assert_eq!(
+        patch(KeyPatch { note: Some("n".into()), ..KeyPatch::default() }).await,
+        (true, 5, "n".into())
+    );
+    assert_eq!(
+        patch(KeyPatch { is_active: Some(false), ..KeyPatch::default() }).await,
+        (false, 5, "n".into())
+    );
+    assert_eq!(
+        patch(KeyPatch { note: Some(String::new()), ..KeyPatch::default() }).await,
+        (false, 5, String::new())
+    );
+}
+
+pub async fn a_deleted_key_is_gone(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let id = add_one(store, config, "sk-1").await;
+
+    store.delete_key(id, &change()).await.unwrap();
+
+    assert!(store.key(id).await.unwrap().is_none());
+    assert_eq!(texts(store, config, KeyQuery::default()).await, [""; 0]);
+    assert_eq!(add(store, config, vec![key("sk-1")]).await.duplicates, 0);
+}
+
+pub async fn changing_an_unknown_key_is_not_found(store: &dyn Store) {
+    assert_not_found(store.update_key(KeyId(4711), KeyPatch::default(), &change()).await);
+    assert_not_found(store.delete_key(KeyId(4711), &change()).await);
+}
+
+pub async fn keys_are_deleted_by_state(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "other").await.id);
+    add(store, config, vec![key("sk-1"), disabled("sk-2"), key("sk-3"), disabled("sk-4")]).await;
+    add(store, other, vec![disabled("sk-2")]).await;
+
+    assert_eq!(store.delete_keys(config, Some(KeyState::Disabled), &change()).await.unwrap(), 2);
+    assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-1", "sk-3"]);
+    assert_eq!(store.delete_keys(config, None, &change()).await.unwrap(), 2);
+    assert_eq!(store.delete_keys(config, None, &change()).await.unwrap(), 0);
+    assert_eq!(texts(store, other, KeyQuery::default()).await, ["sk-2"]);
+}
+
+pub async fn a_config_counts_its_keys_by_state(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    insert(store, "empty").await;
+    add(store, config, vec![key("sk-1"), key("sk-2"), disabled("sk-3")]).await;
+
+    let counts = KeyCounts { active: 2, disabled: 1 };
+
+    assert_eq!(store.config(config).await.unwrap().unwrap().keys, counts);
+    let listed = store.configs(&ConfigQuery::default()).await.unwrap().items;
+    assert_eq!(listed.iter().map(|item| item.keys).collect::<Vec<_>>(), [KeyCounts::default(), counts]);
+}

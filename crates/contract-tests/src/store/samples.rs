@@ -1,0 +1,154 @@
+//! Data for the cases.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use jiff::Timestamp;
+use rotator_core::{
+    model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
+    record::{RequestOutcome, RequestRecord},
+    secret::Secret,
+    store::{AddedKeys, Change, NewKey, PageRequest, Store, StoreError},
+};
+
+/// A moment, so many milliseconds after all tests begin.
+pub(super) fn at(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_714_536_000_000 + milliseconds).unwrap()
+}
+
+/// Who changes things here.
+pub(super) fn change() -> Change {
+    change_at(0)
+}
+
+pub(super) fn change_at(milliseconds: i64) -> Change {
+    Change {
+        at: at(milliseconds),
+        actor: "admin".into(),
+        address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        request_id: "req-1".into(),
+    }
+}
+
+/// A generic service as a form has it.
+pub(super) fn fields(slug: &str) -> ConfigFields {
+    ConfigFields {
+        name: format!("The {slug} service"),
+        slug: slug.into(),
+        config_type: "GENERIC".into(),
+        is_active: true,
+        api_key_location: Some("header".into()),
+        api_key_name: Some("x-api-key".into()),
+        target_url: Some("https://api.example.com/v1".into()),
+        ..ConfigFields::default()
+    }
+}
+
+pub(super) fn spec_of(fields: &ConfigFields) -> ConfigSpec {
+    ConfigSpec::try_from(fields).unwrap()
+}
+
+pub(super) fn spec(slug: &str) -> ConfigSpec {
+    spec_of(&fields(slug))
+}
+
+/// An LLM service.
+pub(super) fn llm(slug: &str) -> ConfigSpec {
+    spec_of(&ConfigFields {
+        config_type: "LLM".into(),
+        target_base_url: Some("https://llm.example.com/v1".into()),
+        api_format: Some("anthropic_native".into()),
+        ..ConfigFields { api_key_location: None, api_key_name: None, target_url: None, ..fields(slug) }
+    })
+}
+
+pub(super) fn secret(text: &str) -> Secret {
+    Secret::parse(text).unwrap()
+}
+
+/// An active key without a note.
+pub(super) fn key(text: &str) -> NewKey {
+    NewKey { secret: secret(text), is_active: true, weight: Weight::ONE, note: String::new() }
+}
+
+pub(super) fn disabled(text: &str) -> NewKey {
+    NewKey { is_active: false, ..key(text) }
+}
+
+/// So many different keys.
+pub(super) fn keys(count: usize) -> Vec<NewKey> {
+    (0..count).map(|n| key(&format!("sk-{n:032}"))).collect()
+}
+
+pub(super) fn page(limit: u32, after: Option<i64>) -> PageRequest {
+    PageRequest { limit, after }
+}
+
+/// The text of a key that opened.
+pub(super) fn text(key: &ApiKey) -> &str {
+    key.secret.as_ref().unwrap().expose()
+}
+
+pub(super) async fn insert(store: &dyn Store, slug: &str) -> ProxyConfig {
+    store.insert_config(spec(slug), &change()).await.unwrap()
+}
+
+pub(super) async fn add(store: &dyn Store, config: ConfigId, keys: Vec<NewKey>) -> AddedKeys {
+    store.add_keys(config, keys, &change()).await.unwrap()
+}
+
+/// Adds one key.
+pub(super) async fn add_one(store: &dyn Store, config: ConfigId, text: &str) -> KeyId {
+    add(store, config, vec![key(text)]).await.ids[0]
+}
+
+#[track_caller]
+pub(super) fn assert_not_found<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    let error = result.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound), "{error:?}");
+}
+
+#[track_caller]
+pub(super) fn assert_slug_conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    let error = result.unwrap_err();
+    assert!(matches!(error, StoreError::Conflict { field: "slug" }), "{error:?}");
+}
+
+/// A record of a request that began so many milliseconds after all tests begin.
+pub(super) fn record(milliseconds: i64) -> RequestRecord {
+    RequestRecord {
+        request_id: format!("req-{milliseconds}").into(),
+        started_at: at(milliseconds),
+        config_id: Some(ConfigId(7)),
+        key_id: Some(KeyId(70)),
+        proxy_key: Some(1),
+        method: "POST".into(),
+        path: "/llm/openai/v1/chat/completions".into(),
+        status: 200,
+        outcome: RequestOutcome::Completed,
+        attempts: 1,
+        duration_us: 1_234_567,
+        first_byte_us: Some(234_567),
+        bytes_in: 240,
+        bytes_out: 976,
+        client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    }
+}
+
+/// A record with every optional field empty and every number at its end.
+pub(super) fn sparse_record(milliseconds: i64) -> RequestRecord {
+    RequestRecord {
+        config_id: None,
+        key_id: None,
+        proxy_key: None,
+        path: "".into(),
+        status: 0,
+        outcome: RequestOutcome::ClientGone,
+        attempts: 0,
+        duration_us: 0,
+        first_byte_us: None,
+        bytes_in: 0,
+        bytes_out: i64::MAX.unsigned_abs(),
+        client: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ..record(milliseconds)
+    }
+}

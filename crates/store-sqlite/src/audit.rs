@@ -1,0 +1,53 @@
+//! The audit log.
+
+use rotator_core::store::{AuditEntry, Change, StoreError};
+use rusqlite::{Row, Transaction};
+
+use crate::{error, rows};
+
+/// Notes a change, in the transaction that makes it. `detail` never holds a key.
+pub(crate) fn note(
+    tx: &Transaction<'_>,
+    action: &str,
+    object_id: Option<i64>,
+    detail: &str,
+    by: &Change,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO audit_log (at, actor, address, action, object_id, detail, request_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .and_then(|mut insert| {
+        let address = by.address.map(|address| address.to_string());
+        insert.execute((
+            by.at.as_millisecond(),
+            &by.actor,
+            address,
+            action,
+            object_id,
+            detail,
+            &by.request_id,
+        ))
+    })
+    .map_err(error::store)?;
+    Ok(())
+}
+
+/// The latest entries, newest first.
+pub(crate) fn latest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    tx.prepare_cached("SELECT * FROM audit_log ORDER BY id DESC LIMIT ?1")
+        .and_then(|mut select| select.query_map([limit], entry)?.collect())
+        .map_err(error::store)
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        at: rows::time(row.get("at")?),
+        actor: row.get("actor")?,
+        address: row.get::<_, Option<String>>("address")?.and_then(|address| address.parse().ok()),
+        action: row.get("action")?,
+        object_id: row.get("object_id")?,
+        detail: row.get("detail")?,
+        request_id: row.get("request_id")?,
+    })
+}

@@ -1,0 +1,229 @@
+//! API keys.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rotator_core::{
+    model::{ApiKey, ConfigId, KeyId, KeyState},
+    secret::Secret,
+    store::{AddedKeys, Change, KeyPatch, KeyQuery, KeyUsage, NewKey, Page, StoreError},
+    vault::{Row as SealedRow, Vault},
+};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction};
+
+use crate::{audit, configs, error, rows};
+
+const MATCHES: &str = "(?2 IS NULL OR contains_folded(note, ?2) OR fingerprint = ?3)";
+
+/// A page of a config's keys, in the order they were added.
+pub(crate) fn list(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    config: ConfigId,
+    query: &KeyQuery,
+) -> Result<Page<ApiKey>, StoreError> {
+    configs::require(tx, config)?;
+    let search = query.search.as_ref().map(|text| text.to_lowercase());
+    let fingerprint = query.search.as_ref().and_then(|text| Secret::parse(text).ok());
+    let fingerprint = fingerprint.map(|secret| vault.fingerprint(&secret, config));
+    let state = condition(query.state);
+    let total = tx
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM api_keys WHERE proxy_config_id = ?1 {state} AND {MATCHES}"
+        ))
+        .and_then(|mut select| select.query_one((config.0, &search, fingerprint), |row| row.get(0)))
+        .map_err(error::store)?;
+    let page = format!(
+        "SELECT * FROM api_keys WHERE proxy_config_id = ?1 {state} AND {MATCHES} AND id > ?4 ORDER BY id LIMIT ?5"
+    );
+    let limit = query.page.limit as usize;
+    let after = query.page.after.unwrap_or(0);
+    let mut items: Vec<ApiKey> = tx
+        .prepare_cached(&page)
+        .and_then(|mut select| {
+            let bounds = (config.0, &search, fingerprint, after, i64::from(query.page.limit) + 1);
+            select.query_map(bounds, |row| rows::key(row, vault))?.collect()
+        })
+        .map_err(error::store)?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().map(|key| key.id.0).filter(|_| more);
+    Ok(Page { items, next, total: rows::count(total) })
+}
+
+/// One key.
+pub(crate) fn get(tx: &Transaction<'_>, vault: &Vault, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+    tx.prepare_cached("SELECT * FROM api_keys WHERE id = ?1")
+        .and_then(|mut select| select.query_one([id.0], |row| rows::key(row, vault)).optional())
+        .map_err(error::store)
+}
+
+/// Every key of one config.
+pub(crate) fn of(tx: &Transaction<'_>, vault: &Vault, config: ConfigId) -> Result<Vec<ApiKey>, StoreError> {
+    tx.prepare_cached("SELECT * FROM api_keys WHERE proxy_config_id = ?1 ORDER BY id")
+        .and_then(|mut select| select.query_map([config.0], |row| rows::key(row, vault))?.collect())
+        .map_err(error::store)
+}
+
+/// Every key, by config.
+pub(crate) fn all(tx: &Transaction<'_>, vault: &Vault) -> Result<HashMap<ConfigId, Vec<ApiKey>>, StoreError> {
+    let mut pools: HashMap<ConfigId, Vec<ApiKey>> = HashMap::new();
+    tx.prepare_cached("SELECT * FROM api_keys ORDER BY id")
+        .and_then(|mut select| {
+            for key in select.query_map((), |row| rows::key(row, vault))? {
+                let key = key?;
+                pools.entry(key.config_id).or_default().push(key);
+            }
+            Ok(())
+        })
+        .map_err(error::store)?;
+    Ok(pools)
+}
+
+/// Adds keys.
+pub(crate) fn add(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    config: ConfigId,
+    keys: &[NewKey],
+    by: &Change,
+) -> Result<AddedKeys, StoreError> {
+    configs::require(tx, config)?;
+    let mut added = AddedKeys::default();
+    let mut id = next_id(tx).map_err(error::store)?;
+    let mut insert = Insert::new(tx, vault)?;
+    for key in keys {
+        if insert.add(SealedRow { config, key: id }, key, by.at)? {
+            added.ids.push(id);
+            id.0 += 1;
+        } else {
+            added.duplicates += 1;
+        }
+    }
+    let detail = format!("{} keys added, {} there already", added.ids.len(), added.duplicates);
+    audit::note(tx, "key.create", Some(config.0), &detail, by)?;
+    Ok(added)
+}
+
+/// Writes rows of `api_keys`.
+pub(crate) struct Insert<'a> {
+    statement: CachedStatement<'a>,
+    vault: &'a Vault,
+}
+
+impl<'a> Insert<'a> {
+    pub(crate) fn new(tx: &'a Transaction<'_>, vault: &'a Vault) -> Result<Self, StoreError> {
+        let sql = "INSERT INTO api_keys
+                       (id, proxy_config_id, key_value, fingerprint, is_active, weight, note, created_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                   ON CONFLICT (proxy_config_id, fingerprint) DO NOTHING";
+        Ok(Self { statement: tx.prepare_cached(sql).map_err(error::store)?, vault })
+    }
+
+    /// Writes a key under the id that it is sealed for. `false` when its config has the same key already.
+    pub(crate) fn add(&mut self, row: SealedRow, key: &NewKey, at: Timestamp) -> Result<bool, StoreError> {
+        let sealed = self.vault.seal(&key.secret, row).map_err(error::vault)?;
+        let values = (
+            row.key.0,
+            row.config.0,
+            sealed,
+            self.vault.fingerprint(&key.secret, row.config),
+            key.is_active,
+            key.weight.get(),
+            &key.note,
+            at.as_millisecond(),
+        );
+        self.statement.execute(values).map(|written| written == 1).map_err(error::store)
+    }
+}
+
+/// The id that follows every id ever given. Only the writer asks, within its transaction.
+fn next_id(tx: &Transaction<'_>) -> rusqlite::Result<KeyId> {
+    let last: Option<i64> = tx
+        .query_one("SELECT seq FROM sqlite_sequence WHERE name = 'api_keys'", (), |row| row.get(0))
+        .optional()?;
+    Ok(KeyId(last.unwrap_or(0) + 1))
+}
+
+/// Changes a key.
+pub(crate) fn update(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    id: KeyId,
+    patch: &KeyPatch,
+    by: &Change,
+) -> Result<ApiKey, StoreError> {
+    let key = tx
+        .query_one(
+            "UPDATE api_keys SET is_active = coalesce(?2, is_active), weight = coalesce(?3, weight),
+                 note = coalesce(?4, note)
+             WHERE id = ?1 RETURNING *",
+            (id.0, patch.is_active, patch.weight.map(rotator_core::model::Weight::get), &patch.note),
+            |row| rows::key(row, vault),
+        )
+        .optional()
+        .map_err(error::store)?
+        .ok_or(StoreError::NotFound)?;
+    audit::note(tx, "key.update", Some(id.0), &changes(patch), by)?;
+    Ok(key)
+}
+
+fn changes(patch: &KeyPatch) -> String {
+    let parts = [
+        patch.is_active.map(|active| if active { "switched on".into() } else { "switched off".to_owned() }),
+        patch.weight.map(|weight| format!("weight {}", weight.get())),
+        patch.note.as_ref().map(|_| "note".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Deletes a key.
+pub(crate) fn delete(tx: &Transaction<'_>, id: KeyId, by: &Change) -> Result<(), StoreError> {
+    let config: Option<i64> = tx
+        .query_one("DELETE FROM api_keys WHERE id = ?1 RETURNING proxy_config_id", [id.0], |row| row.get(0))
+        .optional()
+        .map_err(error::store)?;
+    let config = config.ok_or(StoreError::NotFound)?;
+    audit::note(tx, "key.delete", Some(id.0), &format!("of config {config}"), by)
+}
+
+/// Deletes a config's keys, all or those in one state.
+pub(crate) fn delete_of(
+    tx: &Transaction<'_>,
+    config: ConfigId,
+    state: Option<KeyState>,
+    by: &Change,
+) -> Result<u64, StoreError> {
+    configs::require(tx, config)?;
+    let sql = format!("DELETE FROM api_keys WHERE proxy_config_id = ?1 {}", condition(state));
+    let deleted = tx.execute(&sql, [config.0]).map_err(error::store)?;
+    let which = state.map_or("keys", |state| match state {
+        KeyState::Active => "active keys",
+        KeyState::Disabled => "disabled keys",
+    });
+    audit::note(tx, "keys.delete", Some(config.0), &format!("{deleted} {which} deleted"), by)?;
+    Ok(deleted as u64)
+}
+
+/// Adds what keys served.
+pub(crate) fn add_usage(tx: &Transaction<'_>, usage: &[KeyUsage]) -> Result<(), StoreError> {
+    let sql = "UPDATE api_keys SET success_count = success_count + ?2, failure_count = failure_count + ?3,
+                   last_used_at = max(coalesce(last_used_at, ?4), ?4)
+               WHERE id = ?1";
+    let mut update = tx.prepare_cached(sql).map_err(error::store)?;
+    for key in usage {
+        let (successes, failures) = (rows::to_integer(key.successes), rows::to_integer(key.failures));
+        update
+            .execute((key.key_id.0, successes, failures, key.last_used_at.as_millisecond()))
+            .map_err(error::store)?;
+    }
+    Ok(())
+}
+
+fn condition(state: Option<KeyState>) -> &'static str {
+    match state {
+        None => "",
+        Some(KeyState::Active) => "AND is_active = 1",
+        Some(KeyState::Disabled) => "AND is_active = 0",
+    }
+}

@@ -1,0 +1,200 @@
+//! From a path to a store: files, migrations, adoption, the data key.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rotator_core::vault::Vault;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tracing::warn;
+
+use crate::{
+    SqliteStore, adopt,
+    adopt::Adoption,
+    connection::{self, Kind, PATIENCE},
+    data_key::{self, KeyEncryptionKeys},
+    database::Database,
+    error::{Error, Fault},
+    migrations, sessions, settings,
+};
+
+/// How long a start waits for another that is migrating the same file.
+const OPENING_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How to open a store.
+#[derive(Debug)]
+pub struct OpenOptions {
+    /// The config database (`DATABASE_PATH`). Its folder must exist. The request log is kept beside it.
+    pub path: PathBuf,
+    /// What the operator holds.
+    pub keys: KeyEncryptionKeys,
+    /// Whether an old project's database is copied before it is adopted. The copy holds its keys in plain text.
+    pub keep_upgrade_copy: bool,
+    /// Whether every table is dropped first (`RESET_DB_TABLES`).
+    pub reset_tables: bool,
+    /// The time of the opening.
+    pub now: Timestamp,
+}
+
+/// What an opening found and did. `Display` gives one line for the start-up log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenReport {
+    /// What the config database was.
+    pub found: Found,
+    /// Whether every table was dropped because [`OpenOptions::reset_tables`] asked for it.
+    pub reset: bool,
+    /// Whether a previous key opened the data key, which the primary one protects now.
+    pub rewrapped: bool,
+}
+
+/// What a config database was before it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: it was made.
+    Nothing,
+    /// One of the current version.
+    Current,
+    /// One of an older version, which was migrated.
+    Older {
+        /// Its version.
+        from: i64,
+        /// The current version.
+        to: i64,
+    },
+    /// One of the old project, which was adopted.
+    OldProject(Adoption),
+}
+
+impl fmt::Display for OpenReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.reset {
+            f.write_str("dropped every table; ")?;
+        }
+        match &self.found {
+            Found::Nothing => f.write_str("created"),
+            Found::Current => f.write_str("opened"),
+            Found::Older { from, to } => write!(f, "migrated from schema version {from} to {to}"),
+            Found::OldProject(adoption) => adoption.fmt(f),
+        }?;
+        if self.rewrapped {
+            f.write_str("; the data key is protected by the new ENCRYPTION_KEY now")?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens both files. Blocks.
+pub(crate) fn open(options: &OpenOptions) -> Result<(SqliteStore, OpenReport), Error> {
+    let path = &options.path;
+    let mut conn = writer(path, Kind::Config)?;
+    let (vault, report) = prepare(&mut conn, options).map_err(|fault| fault.at(path))?;
+    scrub(&conn).map_err(|fault| fault.at(path))?;
+
+    let log_path = log_path(path);
+    let mut log = writer(&log_path, Kind::Requests)?;
+    prepare_log(&mut log, options).map_err(|fault| fault.at(&log_path))?;
+
+    let start = |path: &Path, thread, conn: Connection| {
+        conn.busy_timeout(PATIENCE).map_err(|fault| Fault::from(fault).at(path))?;
+        Database::start(path, thread, conn).map_err(|source| Error::File { path: path.into(), source })
+    };
+    let store = SqliteStore {
+        config: start(path, "store-config", conn)?,
+        requests: start(&log_path, "store-requests", log)?,
+        vault: Arc::new(vault),
+    };
+    Ok((store, report))
+}
+
+/// `data/rotator.db` keeps its request log in `data/rotator-requests.db`.
+fn log_path(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path.file_stem().unwrap_or_default());
+    name.push("-requests.db");
+    path.with_file_name(name)
+}
+
+fn writer(path: &Path, kind: Kind) -> Result<Connection, Error> {
+    connection::create_private(path).map_err(|source| Error::File { path: path.into(), source })?;
+    connection::open_writer(path, kind, OPENING_PATIENCE).map_err(|fault| Fault::from(fault).at(path))
+}
+
+/// Brings the config database up to date in one transaction that keeps every other start waiting. When anything
+/// fails, nothing has changed.
+fn prepare(conn: &mut Connection, options: &OpenOptions) -> Result<(Vault, OpenReport), Fault> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let old_project = adopt::is_old_project(&tx)?;
+    refuse_foreign(&tx, old_project)?;
+    if options.reset_tables {
+        drop_tables(&tx)?;
+    }
+    let adopting = old_project && !options.reset_tables;
+    if adopting {
+        adopt::set_aside(&tx)?;
+    }
+    let progress = migrations::run(&tx, migrations::CONFIG, options.now)?;
+    let (vault, rewrapped) = data_key::unlock(&tx, &options.keys)?;
+    let found = match progress.from {
+        0 if adopting => Found::OldProject(adopt::adopt(&tx, &vault, options)?),
+        0 => Found::Nothing,
+        current if current == progress.to => Found::Current,
+        from => Found::Older { from, to: progress.to },
+    };
+    if old_project || options.reset_tables {
+        settings::put(&tx, settings::SCRUB, "1")?;
+    }
+    sessions::forget_expired(&tx, options.now)?;
+    tx.commit()?;
+    Ok((vault, OpenReport { found, reset: options.reset_tables, rewrapped }))
+}
+
+fn prepare_log(conn: &mut Connection, options: &OpenOptions) -> Result<(), Fault> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    refuse_foreign(&tx, false)?;
+    if options.reset_tables {
+        drop_tables(&tx)?;
+    }
+    migrations::run(&tx, migrations::REQUESTS, options.now)?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// A file that has tables is ours if it has our ledger, or an old project's.
+fn refuse_foreign(tx: &Transaction<'_>, old_project: bool) -> Result<(), Fault> {
+    let tables = tables(tx)?;
+    let ours = old_project || tables.is_empty() || tables.iter().any(|table| table == migrations::LEDGER);
+    if ours { Ok(()) } else { Err(Fault::Foreign) }
+}
+
+fn drop_tables(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    // By name, which puts `api_keys` before the `proxy_configs` that they refer to.
+    for table in tables(tx)? {
+        tx.execute_batch(&format!("DROP TABLE \"{}\"", table.replace('"', "\"\"")))?;
+    }
+    Ok(())
+}
+
+fn tables(tx: &Transaction<'_>) -> rusqlite::Result<Vec<String>> {
+    tx.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")?
+        .query_map((), |row| row.get(0))?
+        .collect()
+}
+
+/// Rewrites the file without its free pages, where deleted plain text may be. Done again by the next start if this
+/// one does not get to the end.
+fn scrub(conn: &Connection) -> Result<(), Fault> {
+    if settings::get(conn, settings::SCRUB)?.is_none() {
+        return Ok(());
+    }
+    conn.execute_batch("VACUUM")?;
+    if connection::checkpoint(conn)? {
+        settings::remove(conn, settings::SCRUB)?;
+    } else {
+        warn!("another process reads the database; its freed pages are overwritten at the next start");
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The port, operation by operation: which file, and reading or writing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rotator_core::{
+    model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
+    record::RequestRecord,
+    store::{
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeyUsage,
+        NewKey, Page, RouteSource, Store, StoreError,
+    },
+};
+
+use crate::{SqliteStore, audit, configs, error, keys, requests, sessions};
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn configs(&self, query: &ConfigQuery) -> Result<Page<ConfigSummary>, StoreError> {
+        let query = query.clone();
+        self.config.read(move |tx| configs::list(tx, &query)).await
+    }
+
+    async fn config(&self, id: ConfigId) -> Result<Option<ConfigSummary>, StoreError> {
+        self.config.read(move |tx| configs::get(tx, id)).await
+    }
+
+    async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
+        let by = by.clone();
+        self.config.write(move |tx| configs::insert(tx, spec, &by)).await
+    }
+
+    async fn replace_config(
+        &self,
+        id: ConfigId,
+        spec: ConfigSpec,
+        by: &Change,
+    ) -> Result<ProxyConfig, StoreError> {
+        let by = by.clone();
+        self.config.write(move |tx| configs::replace(tx, id, spec, &by)).await
+    }
+
+    async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError> {
+        let by = by.clone();
+        self.config.write(move |tx| configs::set_active(tx, id, active, &by)).await
+    }
+
+    async fn delete_config(&self, id: ConfigId, by: &Change) -> Result<(), StoreError> {
+        let by = by.clone();
+        self.config.write(move |tx| configs::delete(tx, id, &by)).await
+    }
+
+    async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError> {
+        let (vault, query) = (Arc::clone(&self.vault), query.clone());
+        self.config.read(move |tx| keys::list(tx, &vault, config, &query)).await
+    }
+
+    async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        self.config.read(move |tx| keys::get(tx, &vault, id)).await
+    }
+
+    async fn add_keys(
+        &self,
+        config: ConfigId,
+        keys: Vec<NewKey>,
+        by: &Change,
+    ) -> Result<AddedKeys, StoreError> {
+        let (vault, by) = (Arc::clone(&self.vault), by.clone());
+        self.config.write(move |tx| keys::add(tx, &vault, config, &keys, &by)).await
+    }
+
+    async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError> {
+        let (vault, by) = (Arc::clone(&self.vault), by.clone());
+        self.config.write(move |tx| keys::update(tx, &vault, id, &patch, &by)).await
+    }
+
+    async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {
+        let by = by.clone();
+        self.config.write(move |tx| keys::delete(tx, id, &by)).await
+    }
+
+    async fn delete_keys(
+        &self,
+        config: ConfigId,
+        state: Option<KeyState>,
+        by: &Change,
+    ) -> Result<u64, StoreError> {
+        let by = by.clone();
+        self.config.write(move |tx| keys::delete_of(tx, config, state, &by)).await
+    }
+
+    async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError> {
+        let usage = usage.to_vec();
+        self.config.write(move |tx| keys::add_usage(tx, &usage)).await
+    }
+
+    async fn route_sources(&self) -> Result<Vec<RouteSource>, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        let sources = move |tx: &rusqlite::Transaction<'_>| {
+            let mut pools = keys::all(tx, &vault)?;
+            let with_pool = |config: ProxyConfig| RouteSource {
+                keys: pools.remove(&config.id).unwrap_or_default(),
+                config,
+            };
+            Ok(configs::all(tx)?.into_iter().map(with_pool).collect())
+        };
+        self.config.read(sources).await
+    }
+
+    async fn route_source(&self, id: ConfigId) -> Result<Option<RouteSource>, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        let source = move |tx: &rusqlite::Transaction<'_>| {
+            let Some(summary) = configs::get(tx, id)? else { return Ok(None) };
+            Ok(Some(RouteSource { config: summary.config, keys: keys::of(tx, &vault, id)? }))
+        };
+        self.config.read(source).await
+    }
+
+    async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError> {
+        let by = by.clone();
+        let note = move |tx: &rusqlite::Transaction<'_>| {
+            let (name, object_id) = action.parts();
+            audit::note(tx, name, object_id, "", &by)
+        };
+        self.config.write(note).await
+    }
+
+    async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.config.read(move |tx| audit::latest(tx, limit)).await
+    }
+
+    async fn revoke_session(&self, session: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        let session = session.to_owned();
+        self.config.write(move |tx| sessions::revoke(tx, &session, expires_at)).await
+    }
+
+    async fn revoked_sessions(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.config.read(move |tx| sessions::revoked(tx, now)).await
+    }
+
+    async fn append_requests(&self, records: &[RequestRecord]) -> Result<(), StoreError> {
+        let records = records.to_vec();
+        self.requests.write(move |tx| requests::append(tx, &records)).await
+    }
+
+    async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError> {
+        self.requests.read(move |tx| requests::latest(tx, limit)).await
+    }
+
+    async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {
+        requests::prune(&self.requests, before, max_bytes).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.config.read(|tx| tx.query_one("SELECT 1", (), |_| Ok(())).map_err(error::store)).await
+    }
+}

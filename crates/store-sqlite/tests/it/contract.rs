@@ -1,0 +1,5 @@
+//! The suite that every store passes.
+
+use crate::support::fresh;
+
+contract_tests::store_contract!(fresh);
