@@ -246,6 +246,7 @@ mod tests {
             (&json!("invalid_request_error"), &json!("invalid_api_key"))
         );
         assert_eq!(error(Dialect::OpenAi, ErrorKind::RateLimited)["code"], "rate_limit_exceeded");
+        assert_eq!(error(Dialect::OpenAi, ErrorKind::UpstreamFailed)["type"], "server_error");
         assert_eq!(error(Dialect::Anthropic, ErrorKind::Unauthenticated)["type"], "authentication_error");
         assert_eq!(error(Dialect::Anthropic, ErrorKind::TooLarge)["type"], "request_too_large");
         assert_eq!(error(Dialect::Gemini, ErrorKind::RateLimited)["status"], "RESOURCE_EXHAUSTED");
@@ -292,6 +293,15 @@ mod tests {
             assert_eq!(events.len(), 2);
             assert_eq!(parsed(events[1].1.as_bytes())["error"]["message"], "cut");
         }
+    }
+
+    #[test]
+    fn gemini_is_told_by_a_bare_line_too() {
+        let bytes = stream_error_event(Dialect::Gemini, ErrorKind::UpstreamFailed, NASTY, "r-1");
+        let lines: Vec<&str> = std::str::from_utf8(&bytes).unwrap().split('\n').collect();
+
+        assert_eq!(lines[0], "");
+        assert_eq!(parsed(lines[1].as_bytes())["error"]["code"], 502);
     }
 
     proptest! {
