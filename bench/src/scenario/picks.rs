@@ -1,0 +1,92 @@
+//! What a pick costs, alone in this process: it should not depend on how many keys there are.
+
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result};
+use http::header::AUTHORIZATION;
+use rotator_core::{
+    cache::{Turn, Turns},
+    credential::{Credential, Place},
+    model::{KeyId, Strategy, Weight},
+    pool::{KeyPool, KeySlot},
+    secret::Secret,
+};
+
+use crate::{
+    report::{Amount, Row, Section},
+    rotator, stats, targets,
+};
+
+const SIZES: [u32; 3] = [10, 1_000, 100_000];
+const STRATEGIES: [Strategy; 5] = [
+    Strategy::RoundRobin,
+    Strategy::Weighted,
+    Strategy::LeastConnections,
+    Strategy::Random,
+    Strategy::Sticky,
+];
+const PICKS: u32 = 200_000;
+const REPEATS: usize = 5;
+
+struct Counter(AtomicU64);
+
+impl Turns for Counter {
+    fn next(&self) -> Turn<'_> {
+        Turn::Now(self.0.fetch_add(1, Relaxed))
+    }
+}
+
+pub(super) fn run() -> Result<Section> {
+    let mut section = Section::new(
+        "Picking a key",
+        "A turn and a pick in a loop, without a request around it; a larger pool is compared with one of 10 keys.",
+    );
+    for strategy in STRATEGIES {
+        let pools = SIZES.iter().map(|size| pool(strategy, *size)).collect::<Result<Vec<_>>>()?;
+        let rounds: Vec<Vec<f64>> =
+            pools.iter().map(|pool| (0..REPEATS).map(|_| nanos(pool)).collect()).collect();
+        for (size, values) in SIZES.iter().zip(&rounds) {
+            let amount = Amount(stats::median(values.iter().copied()), "ns");
+            let row = Row::new(format!("{}, {size} keys", strategy.as_str()), rotator::BINARY, amount);
+            let ratio = stats::paired_ratio(values, &rounds[0]);
+            section.rows.push(match size {
+                10 => row,
+                100_000 => row.against("10 keys", ratio).judged(Some(targets::PICK)),
+                _ => row.against("10 keys", ratio),
+            });
+        }
+    }
+    Ok(section)
+}
+
+fn pool(strategy: Strategy, size: u32) -> Result<KeyPool> {
+    let template = "Bearer {key}".parse().map_err(anyhow::Error::msg)?;
+    let credential = Credential { place: Place::Header(AUTHORIZATION), template };
+    let slot = |number: u32| {
+        let secret = Secret::parse(&format!("sk-pick-{number:020}")).map_err(anyhow::Error::msg)?;
+        let ready = credential.ready(&secret).context("a key that fits nowhere")?;
+        let weight = Weight::new(i64::from(number % 9 + 1)).context("no weight")?;
+        Ok(Arc::new(KeySlot::new(KeyId(i64::from(number)), weight, ready)))
+    };
+    let slots = (0..size).map(slot).collect::<Result<Vec<_>>>()?;
+    Ok(KeyPool::new(strategy, slots, Arc::new(Counter(AtomicU64::new(0)))))
+}
+
+fn nanos(pool: &KeyPool) -> f64 {
+    let start = Instant::now();
+    for conversation in 0..PICKS {
+        // Conversations that are spread over the whole range, as hashes are.
+        let affinity = u64::from(conversation).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        if let Turn::Now(turn) = pool.next_turn() {
+            black_box(pool.pick(turn, Some(affinity), &[]));
+        }
+    }
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(PICKS)
+}
