@@ -1,1 +1,142 @@
-//! Placeholder.
+//! The data path. One file per stage; the life of a request, in order:
+//!
+//! 1. [`acceptor`](mod@self) hands a socket to the worker with the fewest connections; `worker` is a thread with a
+//!    runtime of its own, `serve` runs the connection, `client_io` bounds how slowly the client may go
+//! 2. `service` has the whole path of a request on one page
+//! 3. `framing` refuses what two servers could read in two ways, `target` names the service and checks the path
+//! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read
+//! 5. `body` makes the request body one that can be sent again, `upgrade` knows WebSocket handshakes
+//! 6. `attempt` picks key after key, `rewrite` and `headers` make the upstream's request, `upstream` sends it
+//! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it
+//! 8. `exchange` counts and `record` hands over what is kept of the request
+//!
+//! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `drain` ends it all.
+
+mod acceptor;
+mod affinity;
+mod attempt;
+mod body;
+mod client_io;
+mod client_key;
+mod connection;
+mod control;
+mod drain;
+mod error;
+mod exchange;
+mod framing;
+mod headers;
+mod local_exec;
+mod metrics;
+mod probe;
+mod record;
+mod relay;
+mod request_id;
+mod response;
+mod rewrite;
+mod scrub;
+mod serve;
+mod service;
+mod settings;
+mod target;
+mod upgrade;
+mod upstream;
+mod worker;
+
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
+
+use rotator_core::{access::ProxyKeys, routes::Routes};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    body::ReplayBudget,
+    upstream::UpstreamTls,
+    worker::{Mail, WorkerHandle},
+};
+
+pub use control::{Control, ControlRequest};
+pub use metrics::Metrics;
+pub use probe::Probe;
+pub use record::RecordSender;
+pub use response::ControlBody;
+pub use settings::{AddressPolicy, ClientLimits, Settings, UpstreamLimits};
+
+/// What the data path is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// What the operator set.
+    pub settings: Settings,
+    /// The services.
+    pub routes: Arc<Routes>,
+    /// Who may call them.
+    pub proxy_keys: Arc<ProxyKeys>,
+    /// Where request records go.
+    pub records: RecordSender,
+    /// Everything that is not the data path.
+    pub control: Control,
+    /// Set when clients come over TLS.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// The running data path.
+pub struct Proxy {
+    workers: Vec<WorkerHandle>,
+    stop_accepting: CancellationToken,
+    metrics: Metrics,
+}
+
+/// Why the data path did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listener or a thread could not be had.
+    #[error("cannot start serving")]
+    Io(#[from] io::Error),
+    /// The TLS library refuses its configuration.
+    #[error("cannot set up TLS towards upstreams")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Proxy {
+    /// Serves the listener's connections, on threads of its own.
+    pub fn start(parts: &Parts, listener: TcpListener) -> Result<Self, StartError> {
+        let own_port = listener.local_addr()?.port();
+        let tls = UpstreamTls::new(&parts.settings.roots)?;
+        let budget = ReplayBudget::new(parts.settings.client.replay_budget_bytes);
+        let start = |number| worker::start(number, parts, own_port, tls.clone(), Arc::clone(&budget));
+        let workers = (0..parts.settings.workers.get()).map(start).collect::<io::Result<Vec<_>>>()?;
+        let metrics = Metrics(workers.iter().map(|w| Arc::clone(&w.metrics)).collect());
+        let stop_accepting = CancellationToken::new();
+        let inboxes = workers.iter().map(|w| (w.mail.clone(), Arc::clone(&w.connections))).collect();
+        let runtime = parts.control.runtime();
+        let listener = {
+            let _in_runtime = runtime.enter();
+            listener.set_nonblocking(true)?;
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        runtime.spawn(acceptor::run(listener, inboxes, stop_accepting.clone()));
+        Ok(Self { workers, stop_accepting, metrics })
+    }
+
+    /// What the workers count.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
+    /// Stops accepting, lets requests end for at most `timeout`, then breaks off what is left. Blocks until the workers
+    /// have ended: call it from a blocking thread.
+    pub fn drain(self, timeout: Duration) {
+        self.stop_accepting.cancel();
+        for worker in &self.workers {
+            // A worker that has ended already needs no telling.
+            let _ = worker.mail.send(Mail::Drain(timeout));
+        }
+        for worker in self.workers {
+            // A worker's panic has been reported by the panic hook.
+            let _ = worker.thread.join();
+        }
+    }
+
+    /// Sends test requests for the admin API.
+    pub fn probe(&self) -> Option<Probe> {
+        self.workers.first().map(|worker| Probe(worker.mail.clone()))
+    }
+}

@@ -82,15 +82,23 @@ impl Routes {
     /// Reads everything anew.
     pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
         let mut retired = self.renewal.lock().await;
-        let sources = store.route_sources().await?;
+        self.replace_all(store.route_sources().await?, &mut retired);
+        Ok(())
+    }
+
+    /// Serves these services and no others.
+    pub async fn replace(&self, sources: Vec<RouteSource>) {
+        self.replace_all(sources, &mut *self.renewal.lock().await);
+    }
+
+    fn replace_all(&self, sources: Vec<RouteSource>, retired: &mut Retired) {
         let old = self.by_id();
         let mut table = RouteTable::default();
         for source in sources.into_iter().filter(|s| s.config.spec.is_active) {
             let before = old.get(&source.config.id);
             table.insert(Arc::new(self.build(source, before.map(|r| &**r))));
         }
-        self.swap(table, &old, &mut retired);
-        Ok(())
+        self.swap(table, &old, retired);
     }
 
     /// Reads one config anew.

@@ -1,0 +1,31 @@
+//! What a conversation is known by, so that it keeps its key under `sticky`.
+
+use http::HeaderName;
+use llm_formats::conversation_hash;
+use rotator_core::{model::ConfigType, routes::Route};
+
+use crate::{body::RequestBody, rewrite::Outbound};
+
+/// The conversation of a request: the value of the config's header, else the start of the conversation in the body of
+/// an LLM request. `None` when the strategy does not ask, or nothing tells.
+pub(crate) async fn of(route: &Route, outbound: &Outbound, body: &RequestBody) -> Option<u64> {
+    if !route.pool.wants_affinity() {
+        return None;
+    }
+    let spec = &route.config.spec;
+    let named = |name: &HeaderName| outbound.header(name).map(|value| fnv1a(value.as_bytes()));
+    if let Some(affinity) = spec.sticky_header.as_ref().and_then(named) {
+        return Some(affinity);
+    }
+    match spec.target.config_type() {
+        ConfigType::Llm => body.read_ahead().await.and_then(|body| conversation_hash(&body)),
+        ConfigType::Generic => None,
+    }
+}
+
+/// FNV-1a, 64 bits: the same on every instance and in every version.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}

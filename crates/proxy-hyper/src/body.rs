@@ -1,0 +1,289 @@
+//! A request body that can be sent again.
+//!
+//! Frames go to the upstream as they come; a copy (a reference count, not bytes) is kept up to a limit per request and
+//! one for all requests, so that another key can be tried. A body above the limits is sent once.
+
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use crate::{connection::OpenBody, response::BoxError};
+
+/// The bytes that all kept request bodies may take together.
+#[derive(Debug)]
+pub(crate) struct ReplayBudget {
+    free: AtomicUsize,
+}
+
+/// A request body, from which an attempt takes a copy to send.
+#[derive(Clone)]
+pub(crate) struct RequestBody {
+    shared: Rc<Shared>,
+}
+
+/// One attempt's view of a request body. Only the latest may be polled to any effect.
+pub(crate) struct AttemptBody {
+    shared: Rc<Shared>,
+    attempt: u32,
+}
+
+struct Shared {
+    source: RefCell<Source>,
+    attempt: Cell<u32>,
+    /// How many of the kept frames the latest attempt has sent.
+    sent: Cell<usize>,
+    failure: Cell<Option<BodyFailure>>,
+    bytes: Cell<u64>,
+    /// When the last frame came.
+    last_frame: Cell<Instant>,
+}
+
+struct Source {
+    /// `None` when there is no body.
+    incoming: Option<Incoming>,
+    /// Present until the body ended.
+    open: Option<OpenBody>,
+    kept: SmallVec<[Bytes; 2]>,
+    kept_bytes: usize,
+    /// Read ahead, but not kept: sent once, after what was kept.
+    late: Option<Frame<Bytes>>,
+    /// Whether everything that came is in `kept`.
+    is_whole: bool,
+    limits: BodyLimits,
+}
+
+/// Bounds on one body.
+#[derive(Clone)]
+pub(crate) struct BodyLimits {
+    pub(crate) max_bytes: u64,
+    pub(crate) max_replay_bytes: usize,
+    pub(crate) budget: Arc<ReplayBudget>,
+}
+
+/// Why a body could not be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyFailure {
+    /// It is longer than allowed.
+    TooLarge,
+    /// The client left, or sent nothing in time, or broke the framing.
+    Broken,
+}
+
+impl ReplayBudget {
+    pub(crate) fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { free: AtomicUsize::new(bytes) })
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.free.fetch_update(Relaxed, Relaxed, |free| free.checked_sub(bytes)).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.free.fetch_add(bytes, Relaxed);
+    }
+}
+
+impl RequestBody {
+    /// A client's body.
+    pub(crate) fn new(incoming: Incoming, open: Option<OpenBody>, limits: BodyLimits) -> Self {
+        Self::of(Some(incoming), open, limits)
+    }
+
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self::of(None, None, BodyLimits { max_bytes: 0, max_replay_bytes: 0, budget: ReplayBudget::new(0) })
+    }
+
+    fn of(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits) -> Self {
+        let source = Source {
+            incoming,
+            open,
+            kept: SmallVec::new(),
+            kept_bytes: 0,
+            late: None,
+            is_whole: true,
+            limits,
+        };
+        let shared = Shared {
+            source: RefCell::new(source),
+            attempt: Cell::new(0),
+            sent: Cell::new(0),
+            failure: Cell::new(None),
+            bytes: Cell::new(0),
+            last_frame: Cell::new(Instant::now()),
+        };
+        Self { shared: Rc::new(shared) }
+    }
+
+    /// A body for one more attempt; what earlier attempts still hold of it goes silent.
+    pub(crate) fn attempt(&self) -> AttemptBody {
+        let attempt = self.shared.attempt.get() + 1;
+        self.shared.attempt.set(attempt);
+        self.shared.sent.set(0);
+        AttemptBody { shared: Rc::clone(&self.shared), attempt }
+    }
+
+    /// There will be no other attempt: nothing more is kept, and what was kept is let go.
+    pub(crate) fn commit(&self) {
+        let mut source = self.shared.source.borrow_mut();
+        source.is_whole = false;
+        if self.shared.sent.get() >= source.kept.len() {
+            source.kept.clear();
+            let bytes = std::mem::take(&mut source.kept_bytes);
+            source.limits.budget.give_back(bytes);
+        }
+    }
+
+    /// Whether one more attempt would send the same bytes.
+    pub(crate) fn is_replayable(&self) -> bool {
+        self.shared.failure.get().is_none() && self.shared.source.borrow().is_whole
+    }
+
+    pub(crate) fn failure(&self) -> Option<BodyFailure> {
+        self.shared.failure.get()
+    }
+
+    /// When the client last sent a part of it.
+    pub(crate) fn last_frame(&self) -> Instant {
+        self.shared.last_frame.get()
+    }
+
+    /// Bytes that came so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.shared.bytes.get()
+    }
+
+    /// Reads the body to its end if it stays within the replay limits, and gives a copy; the attempts send it all the
+    /// same. `None` when it is too long to be kept, or broke off.
+    pub(crate) async fn read_ahead(&self) -> Option<Vec<u8>> {
+        while self.is_replayable() {
+            match std::future::poll_fn(|cx| self.shared.poll_source(cx)).await {
+                Some(Ok(_)) if self.is_replayable() => {}
+                Some(Ok(frame)) => self.shared.source.borrow_mut().late = Some(frame),
+                Some(Err(_)) => return None,
+                None => return Some(self.shared.source.borrow().kept.concat()),
+            }
+        }
+        None
+    }
+}
+
+impl Shared {
+    /// The next frame from the client, kept if there is room.
+    fn poll_source(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut source = self.source.borrow_mut();
+        let Some(incoming) = &mut source.incoming else { return Poll::Ready(None) };
+        let frame = match ready!(Pin::new(incoming).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                self.failure.set(Some(BodyFailure::Broken));
+                return Poll::Ready(Some(Err(error.into())));
+            }
+            None => {
+                source.open.take().into_iter().for_each(OpenBody::end);
+                return Poll::Ready(None);
+            }
+        };
+        self.last_frame.set(Instant::now());
+        if let Some(data) = frame.data_ref() {
+            let bytes = self.bytes.get() + data.len() as u64;
+            self.bytes.set(bytes);
+            if bytes > source.limits.max_bytes {
+                self.failure.set(Some(BodyFailure::TooLarge));
+                return Poll::Ready(Some(Err("the request body is too large".into())));
+            }
+            source.keep(data);
+        } else {
+            // Trailers are passed on, but not kept.
+            source.is_whole = false;
+        }
+        if source.has_ended() {
+            source.open.take().into_iter().for_each(OpenBody::end);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+impl Source {
+    fn has_ended(&self) -> bool {
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn keep(&mut self, data: &Bytes) {
+        if !self.is_whole {
+            return;
+        }
+        let fits = self.kept_bytes + data.len() <= self.limits.max_replay_bytes;
+        if fits && self.limits.budget.take(data.len()) {
+            self.kept_bytes += data.len();
+            self.kept.push(data.clone());
+        } else {
+            self.is_whole = false;
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.limits.budget.give_back(self.kept_bytes);
+    }
+}
+
+impl Body for AttemptBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.shared.attempt.get() != self.attempt {
+            return Poll::Ready(Some(Err("another attempt has taken over".into())));
+        }
+        let shared = &self.shared;
+        let kept = shared.source.borrow().kept.get(shared.sent.get()).cloned();
+        if let Some(data) = kept {
+            shared.sent.set(shared.sent.get() + 1);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if let Some(frame) = shared.source.borrow_mut().late.take() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let frame = ready!(shared.poll_source(cx));
+        // A frame that was kept is behind us as well.
+        shared.sent.set(shared.source.borrow().kept.len());
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let source = self.shared.source.borrow();
+        self.shared.sent.get() >= source.kept.len() && source.late.is_none() && source.has_ended()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let source = self.shared.source.borrow();
+        let unsent = source.kept.get(self.shared.sent.get()..).unwrap_or_default();
+        let late = source.late.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        let unsent = late + unsent.iter().map(|data| data.len() as u64).sum::<u64>();
+        let coming = source.incoming.as_ref().map_or(SizeHint::with_exact(0), Incoming::size_hint);
+        let mut hint = SizeHint::new();
+        if let Some(upper) = coming.upper() {
+            hint.set_upper(unsent + upper);
+        }
+        hint.set_lower(unsent + coming.lower());
+        hint
+    }
+}

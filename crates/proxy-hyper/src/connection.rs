@@ -1,0 +1,107 @@
+//! What is known of a client's connection, shared by its socket wrapper and the requests on it.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The client's address.
+    pub client: IpAddr,
+    /// Whether the client came over TLS.
+    pub is_tls: bool,
+    pub(crate) progress: Progress,
+}
+
+/// How far the requests of a connection are. One thread writes; atomics only because hyper's upgrade wants the socket
+/// wrapper to be `Send`.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Request heads so far.
+    begun: AtomicU32,
+    /// Requests between their head and the end of their answer.
+    active: AtomicU32,
+    /// Request bodies that have not ended.
+    bodies: AtomicU32,
+    /// The last head had a `Content-Length` line, as it came over the wire: hyper hides it beside `Transfer-Encoding`.
+    saw_content_length: AtomicBool,
+    /// A request was answered before its body had been read.
+    unread_body: AtomicBool,
+}
+
+/// A request between its head and the end of its answer.
+#[derive(Debug)]
+pub(crate) struct ActiveRequest(Arc<Connection>);
+
+/// A request body that has not ended.
+#[derive(Debug)]
+pub(crate) struct OpenBody(Arc<Connection>);
+
+impl Connection {
+    pub(crate) fn new(client: IpAddr, is_tls: bool) -> Arc<Self> {
+        Arc::new(Self { client: client.to_canonical(), is_tls, progress: Progress::default() })
+    }
+
+    pub(crate) fn begin_request(self: &Arc<Self>) -> ActiveRequest {
+        self.progress.begun.fetch_add(1, Relaxed);
+        self.progress.active.fetch_add(1, Relaxed);
+        ActiveRequest(Arc::clone(self))
+    }
+
+    pub(crate) fn begin_body(self: &Arc<Self>) -> OpenBody {
+        self.progress.bodies.fetch_add(1, Relaxed);
+        OpenBody(Arc::clone(self))
+    }
+}
+
+impl Progress {
+    pub(crate) fn begun(&self) -> u32 {
+        self.begun.load(Relaxed)
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.active.load(Relaxed) == 0
+    }
+
+    pub(crate) fn awaits_body(&self) -> bool {
+        self.bodies.load(Relaxed) > 0
+    }
+
+    pub(crate) fn note_content_length(&self, seen: bool) {
+        self.saw_content_length.store(seen, Relaxed);
+    }
+
+    pub(crate) fn saw_content_length(&self) -> bool {
+        self.saw_content_length.load(Relaxed)
+    }
+
+    pub(crate) fn has_unread_body(&self) -> bool {
+        self.unread_body.load(Relaxed)
+    }
+}
+
+impl OpenBody {
+    /// The body was read to its end.
+    pub(crate) fn end(self) {
+        self.0.progress.bodies.fetch_sub(1, Relaxed);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.0.progress.active.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for OpenBody {
+    fn drop(&mut self) {
+        self.0.progress.bodies.fetch_sub(1, Relaxed);
+        self.0.progress.unread_body.store(true, Relaxed);
+    }
+}

@@ -1,0 +1,92 @@
+//! What we answer when we answer ourselves, in the dialect of the path.
+
+use std::{borrow::Cow, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use llm_formats::{Dialect, ErrorKind, error_body, problem_body};
+
+use crate::response::ResponseBody;
+
+/// Told by `OpenAI`'s and Anthropic's SDKs: do not send this again, we have done so already.
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// A request that ends with an answer of our own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct ProxyError {
+    pub(crate) kind: ErrorKind,
+    /// For the client: what is wrong and how to mend it. Never a key, an address of ours or an upstream's.
+    pub(crate) message: Cow<'static, str>,
+    pub(crate) retry_after: Option<Duration>,
+    /// The one method that is allowed, of a 405.
+    pub(crate) allow: Option<HeaderValue>,
+    /// The client should not send this again: we tried what there is to try.
+    pub(crate) gave_up: bool,
+    /// The connection cannot be trusted to be in step any more.
+    pub(crate) close: bool,
+}
+
+/// Who reads the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// A client of `/proxy`: RFC 9457 problem JSON.
+    Rest,
+    /// A client of `/llm`: its dialect's error object.
+    Llm(Dialect),
+}
+
+impl ProxyError {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), retry_after: None, allow: None, gave_up: false, close: false }
+    }
+
+    pub(crate) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::BadRequest, message)
+    }
+
+    pub(crate) fn closing(self) -> Self {
+        Self { close: true, ..self }
+    }
+
+    pub(crate) fn gave_up(self) -> Self {
+        Self { gave_up: true, ..self }
+    }
+
+    pub(crate) fn response(&self, audience: Audience, request_id: &str) -> Response<ResponseBody> {
+        let (body, content_type) = match audience {
+            Audience::Rest => {
+                (problem_body(self.kind, &self.message, request_id), "application/problem+json")
+            }
+            Audience::Llm(dialect) => {
+                (error_body(dialect, self.kind, &self.message, request_id), "application/json")
+            }
+        };
+        let mut response = Response::new(ResponseBody::Full(Some(Bytes::from(body))));
+        *response.status_mut() =
+            StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if let Some(allow) = &self.allow {
+            headers.insert(header::ALLOW, allow.clone());
+        }
+        if self.gave_up {
+            headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        if self.kind == ErrorKind::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// Marks an upstream's last answer: we tried other keys already.
+pub(crate) fn mark_given_up(headers: &mut http::HeaderMap) {
+    headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+}

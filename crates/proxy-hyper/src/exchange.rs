@@ -1,0 +1,135 @@
+//! One request as it goes: what its answer needs, and what is kept of it when it has ended.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use http::Method;
+use jiff::Timestamp;
+use rotator_core::{
+    model::{ConfigId, ConfigType, KeyId},
+    record::{RequestOutcome, RequestRecord},
+};
+use tokio::time::Instant;
+
+use crate::{
+    body::RequestBody,
+    connection::{ActiveRequest, Connection},
+    request_id::RequestId,
+    worker::Worker,
+};
+
+const MAX_PATH: usize = 512;
+
+/// A request on the data path, from its head to the end of its answer. Recorded when it is dropped.
+pub(crate) struct Exchange {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) id: RequestId,
+    pub(crate) config_type: ConfigType,
+    pub(crate) config_id: Option<ConfigId>,
+    pub(crate) key_id: Option<KeyId>,
+    pub(crate) proxy_key: Option<u32>,
+    pub(crate) attempts: u8,
+    pub(crate) body: Option<RequestBody>,
+    pub(crate) bytes_out: u64,
+    /// How long we took before the latest attempt went out.
+    pub(crate) sent_at: Duration,
+    ended: Option<(u16, RequestOutcome)>,
+    first_byte: Option<Duration>,
+    method: Method,
+    path: Box<str>,
+    connection: Arc<Connection>,
+    started: Instant,
+    started_at: Timestamp,
+    _active: ActiveRequest,
+}
+
+impl Exchange {
+    pub(crate) fn begin(
+        worker: &Rc<Worker>,
+        connection: &Arc<Connection>,
+        id: RequestId,
+        config_type: ConfigType,
+        method: &Method,
+        path: &str,
+    ) -> Self {
+        worker.metrics.active_requests.add(1);
+        Self {
+            worker: Rc::clone(worker),
+            id,
+            config_type,
+            config_id: None,
+            key_id: None,
+            proxy_key: None,
+            attempts: 0,
+            body: None,
+            bytes_out: 0,
+            sent_at: Duration::ZERO,
+            ended: None,
+            first_byte: None,
+            method: method.clone(),
+            path: path[..path.floor_char_boundary(MAX_PATH)].into(),
+            connection: Arc::clone(connection),
+            started: Instant::now(),
+            started_at: worker.wall_clock(),
+            _active: connection.begin_request(),
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn note_first_byte(&mut self) {
+        if self.first_byte.is_none() {
+            self.first_byte = Some(self.elapsed());
+        }
+    }
+
+    /// How it ended. Without this, the client left first.
+    pub(crate) fn end(&mut self, status: u16, outcome: RequestOutcome) {
+        self.ended = Some((status, outcome));
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let metrics = &self.worker.metrics;
+        let (status, outcome) = self.ended.unwrap_or((0, RequestOutcome::ClientGone));
+        let duration_us = micros(self.elapsed());
+        let first_byte_us = self.first_byte.map(micros);
+        let bytes_in = self.body.as_ref().map_or(0, RequestBody::bytes);
+        metrics.active_requests.sub(1);
+        metrics.count_request(self.config_type, status);
+        metrics.duration.record(duration_us);
+        if let Some(us) = first_byte_us {
+            metrics.first_byte.record(us);
+        }
+        metrics.bytes_in.add(bytes_in);
+        metrics.bytes_out.add(self.bytes_out);
+        match outcome {
+            RequestOutcome::ClientGone => metrics.client_aborts.add(1),
+            RequestOutcome::UpstreamCut => metrics.upstream_cuts.add(1),
+            _ => {}
+        }
+        self.worker.recorder.push(RequestRecord {
+            request_id: self.id.as_str().into(),
+            started_at: self.started_at,
+            config_id: self.config_id,
+            key_id: self.key_id,
+            proxy_key: self.proxy_key,
+            method: self.method.as_str().into(),
+            path: std::mem::take(&mut self.path),
+            status,
+            outcome,
+            attempts: self.attempts,
+            duration_us,
+            first_byte_us,
+            bytes_in,
+            bytes_out: self.bytes_out,
+            client: self.connection.client,
+        });
+    }
+}

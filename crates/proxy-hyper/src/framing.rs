@@ -1,0 +1,67 @@
+//! What hyper lets through and a proxy must not: requests that two servers could read in two ways.
+
+use http::{HeaderMap, HeaderValue, Method, Request, Version, header, uri::Authority};
+use llm_formats::ErrorKind;
+
+use crate::{connection::Connection, error::ProxyError};
+
+/// Refuses an ambiguous or tunnelling request. RFC 9112 §3.2, §6.1, §6.3; RFC 9110 §9.3.6, §9.3.8.
+pub(crate) fn check<B>(
+    request: &Request<B>,
+    connection: &Connection,
+    max_uri_bytes: usize,
+) -> Result<(), ProxyError> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        return Err(
+            ProxyError::new(ErrorKind::MethodNotAllowed, "CONNECT and TRACE are not offered").closing()
+        );
+    }
+    let length = uri.path_and_query().map_or(0, |pq| pq.as_str().len());
+    if length == 0 {
+        return Err(ProxyError::bad_request("the request target must be a path").closing());
+    }
+    if length > max_uri_bytes {
+        return Err(ProxyError::new(
+            ErrorKind::UriTooLong,
+            format!("the request target is longer than {max_uri_bytes} bytes"),
+        )
+        .closing());
+    }
+    if request.version() < Version::HTTP_2 {
+        check_host(headers, request.version())?;
+        check_transfer_encoding(headers, connection)?;
+    }
+    Ok(())
+}
+
+fn check_host(headers: &HeaderMap, version: Version) -> Result<(), ProxyError> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let refuse = |message| Err(ProxyError::bad_request(message).closing());
+    match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => refuse("the request has more than one Host header"),
+        (None, _) if version == Version::HTTP_11 => refuse("the request has no Host header"),
+        (Some(host), None) if !is_valid_host(host) => refuse("the Host header is not a host name"),
+        _ => Ok(()),
+    }
+}
+
+fn is_valid_host(host: &HeaderValue) -> bool {
+    let bytes = host.as_bytes();
+    // The empty value is legal for targets without an authority.
+    bytes.is_empty() || (!bytes.contains(&b'@') && Authority::try_from(bytes).is_ok())
+}
+
+fn check_transfer_encoding(headers: &HeaderMap, connection: &Connection) -> Result<(), ProxyError> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+    if !chunked {
+        return Err(ProxyError::bad_request("Transfer-Encoding must be 'chunked' alone").closing());
+    }
+    if connection.progress.saw_content_length() {
+        let message = "the request has both Content-Length and Transfer-Encoding";
+        return Err(ProxyError::bad_request(message).closing());
+    }
+    Ok(())
+}

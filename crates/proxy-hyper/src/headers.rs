@@ -1,0 +1,115 @@
+//! Which headers go through, in both directions.
+
+use http::{HeaderMap, HeaderName, header, header::Entry};
+use smallvec::SmallVec;
+
+/// Removes what belongs to one connection only: RFC 9110 §7.6.1, and every header that a `Connection` line names.
+/// Must come before we put the upstream key in, or a client could name and so remove it.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let mut named: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    if headers.contains_key(header::CONNECTION) {
+        let lines = headers.get_all(header::CONNECTION).iter();
+        let options = lines.flat_map(|line| line.as_bytes().split(|b| *b == b','));
+        named.extend(options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok()));
+    }
+    for name in headers.keys() {
+        if is_hop_by_hop(name) {
+            named.push(name.clone());
+        }
+    }
+    for name in named {
+        headers.remove(name);
+    }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "http2-settings"
+    )
+}
+
+/// Removes what says where a request came from; we neither pass it on nor add to it.
+/// `expect` has been dealt with by then: the body is asked for when the upstream wants it.
+pub(crate) fn strip_provenance(headers: &mut HeaderMap) {
+    let doomed: SmallVec<[HeaderName; 4]> = headers
+        .keys()
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "expect" | "x-real-ip" | "via")
+        })
+        .cloned()
+        .collect();
+    for name in doomed {
+        headers.remove(name);
+    }
+}
+
+/// Replaces a key wherever an upstream's answer shows it back in a header, as a redirect of a request with the key in
+/// its query does.
+pub(crate) fn scrub(headers: &mut HeaderMap, key: &str) {
+    let finder = memchr::memmem::Finder::new(key.as_bytes());
+    let echoing: SmallVec<[HeaderName; 1]> = headers
+        .iter()
+        .filter(|(_, value)| finder.find(value.as_bytes()).is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in echoing {
+        if let Entry::Occupied(mut entry) = headers.entry(name) {
+            for value in entry.iter_mut() {
+                let clean = crate::scrub::replace(value.as_bytes(), &finder);
+                if let Ok(clean) = clean.as_slice().try_into() {
+                    *value = clean;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_header_that_any_connection_line_names_is_removed() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-first"),
+            ("connection", "X-Second , host"),
+            ("x-first", "1"),
+            ("x-second", "2"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("x-third", "3"),
+        ] {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static(value));
+        }
+
+        strip_hop_by_hop(&mut headers);
+
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-third"]);
+    }
+
+    #[test]
+    fn a_key_that_comes_back_in_a_header_is_scrubbed() {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static("https://b/?k=sk-secret-1&x=1"));
+        headers.insert("etag", HeaderValue::from_static("e"));
+
+        scrub(&mut headers, "sk-secret-1");
+
+        assert_eq!(headers["location"], "https://b/?k=***&x=1");
+        assert_eq!(headers["etag"], "e");
+    }
+}

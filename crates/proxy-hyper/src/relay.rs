@@ -1,0 +1,240 @@
+//! The upstream's answer on its way to the client: head, then body, frame by frame.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use llm_formats::{Dialect, ErrorKind, stream_error_event};
+use memchr::memmem::Finder;
+use rotator_core::{pool::Picked, record::RequestOutcome};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{
+    attempt::Answer,
+    drain::Stage,
+    error::mark_given_up,
+    exchange::Exchange,
+    headers,
+    request_id::X_REQUEST_ID,
+    response::{BoxError, ResponseBody},
+    scrub,
+    service::is_event_stream,
+    upgrade,
+    upstream::Lease,
+};
+
+/// How much of an error answer is searched for the key it was sent with.
+const MAX_SCRUBBED: usize = 64 << 10;
+/// The upstream's own request id, which its support asks for.
+const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const X_KEY_ID: HeaderName = HeaderName::from_static("x-rotator-key-id");
+const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-rotator-attempts");
+const X_OVERHEAD: HeaderName = HeaderName::from_static("x-rotator-overhead-us");
+
+/// An answer's body on its way.
+pub(crate) struct Relay {
+    upstream: Incoming,
+    exchange: Exchange,
+    status: StatusCode,
+    /// The key stays in flight until the answer has ended.
+    picked: Picked,
+    lease: Option<Lease>,
+    idle_timeout: Duration,
+    waiting_since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    on_cut: OnCut,
+    ended: bool,
+}
+
+/// How a client is told that the upstream broke off: never by a clean end alone.
+#[derive(Debug, Clone, Copy)]
+enum OnCut {
+    /// By an error event of its dialect: SDKs take a stream without an end for a whole one.
+    Event(Dialect),
+    /// By a body that is visibly incomplete.
+    Abort,
+}
+
+/// Turns an upstream's answer into the client's.
+pub(crate) async fn respond(mut exchange: Exchange, answer: Answer) -> Response<ResponseBody> {
+    let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect } = answer;
+    if let Some(upgrade) = upgrade
+        && upgrade::is_switched(&response)
+    {
+        return upgrade::tunnel(exchange, upgrade, response);
+    }
+    let status = response.status();
+    let secret = &picked.slot().credential.secret;
+    headers::strip_hop_by_hop(response.headers_mut());
+    if let Some(id) = response.headers_mut().remove(X_REQUEST_ID) {
+        response.headers_mut().insert(X_UPSTREAM_REQUEST_ID, id);
+    }
+    if !status.is_success() {
+        headers::scrub(response.headers_mut(), secret.expose());
+    }
+    if gave_up {
+        mark_given_up(response.headers_mut());
+    }
+    if exchange.worker.settings.debug_headers {
+        put_debug_headers(&exchange, response.headers_mut());
+    }
+    let on_cut = match dialect {
+        Some(dialect) if is_event_stream(response.headers()) && is_open_ended(response.headers()) => {
+            OnCut::Event(dialect)
+        }
+        _ => OnCut::Abort,
+    };
+    let (parts, upstream) = response.into_parts();
+    if upstream.is_end_stream() {
+        lease.into_iter().for_each(Lease::finish);
+        exchange.end(status.as_u16(), RequestOutcome::Completed);
+        return Response::from_parts(parts, ResponseBody::Full(None));
+    }
+    let searchable = !parts.headers.contains_key(header::CONTENT_ENCODING);
+    let relay = Relay {
+        upstream,
+        exchange,
+        status,
+        picked,
+        lease,
+        idle_timeout,
+        waiting_since: None,
+        timer: None,
+        on_cut,
+        ended: false,
+    };
+    let is_short = relay.upstream.size_hint().upper().is_none_or(|bytes| bytes <= MAX_SCRUBBED as u64);
+    if status.as_u16() >= 400 && searchable && is_short && !is_event_stream(&parts.headers) {
+        return relay.scrubbed(parts).await;
+    }
+    relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
+    Response::from_parts(parts, ResponseBody::Relay(Box::new(relay)))
+}
+
+/// Whether a body may end anywhere, so that an event can be added to it.
+fn is_open_ended(headers: &http::HeaderMap) -> bool {
+    !headers.contains_key(header::CONTENT_LENGTH) && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+fn put_debug_headers(exchange: &Exchange, headers: &mut http::HeaderMap) {
+    if let Some(key) = exchange.key_id {
+        headers.insert(X_KEY_ID, HeaderValue::from(key.0));
+    }
+    headers.insert(X_ATTEMPTS, HeaderValue::from(u16::from(exchange.attempts)));
+    let micros = u64::try_from(exchange.sent_at.as_micros()).unwrap_or(u64::MAX);
+    headers.insert(X_OVERHEAD, HeaderValue::from(micros));
+}
+
+impl Relay {
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        self.upstream.size_hint()
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if self.exchange.worker.drain.stage() == Stage::Cutting {
+            return self.cut("this server is stopping");
+        }
+        match Pin::new(&mut self.upstream).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.waiting_since = None;
+                self.exchange.note_first_byte();
+                self.exchange.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if self.upstream.is_end_stream() {
+                    self.complete();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(_))) => self.cut("the upstream broke off its answer"),
+            Poll::Ready(None) => {
+                self.complete();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                ready!(self.poll_idle(cx));
+                self.cut("the upstream stopped in the middle of its answer")
+            }
+        }
+    }
+
+    /// Ready when the upstream has been silent for too long.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = *self.waiting_since.get_or_insert_with(Instant::now) + self.idle_timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+
+    /// The answer is whole: the connection may serve again.
+    fn complete(&mut self) {
+        self.ended = true;
+        self.lease.take().into_iter().for_each(Lease::finish);
+        self.exchange.end(self.status.as_u16(), RequestOutcome::Completed);
+    }
+
+    fn cut(&mut self, message: &str) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.ended = true;
+        self.lease = None;
+        self.exchange.end(self.status.as_u16(), RequestOutcome::UpstreamCut);
+        Poll::Ready(Some(match self.on_cut {
+            OnCut::Event(dialect) => {
+                let event = stream_error_event(
+                    dialect,
+                    ErrorKind::UpstreamFailed,
+                    message,
+                    self.exchange.id.as_str(),
+                );
+                Ok(Frame::data(Bytes::from(event)))
+            }
+            OnCut::Abort => Err(message.into()),
+        }))
+    }
+
+    /// The whole of a short error answer, without the key it may show back.
+    async fn scrubbed(mut self, mut parts: http::response::Parts) -> Response<ResponseBody> {
+        let secret = self.picked.slot().credential.secret.clone();
+        let idle_timeout = self.idle_timeout;
+        let whole = Limited::new(&mut self.upstream, MAX_SCRUBBED).collect();
+        let error = match tokio::time::timeout(idle_timeout, whole).await {
+            Ok(Ok(collected)) => {
+                let text = scrub::replace(&collected.to_bytes(), &Finder::new(secret.expose()));
+                self.exchange.bytes_out = text.len() as u64;
+                self.complete();
+                parts.headers.remove(header::CONTENT_LENGTH);
+                return Response::from_parts(parts, ResponseBody::Full(Some(Bytes::from(text))));
+            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                "the upstream's error answer is too long to be passed on"
+            }
+            _ => "the upstream broke off its error answer",
+        };
+        self.lease = None;
+        self.ended = true;
+        self.exchange.end(self.status.as_u16(), RequestOutcome::UpstreamCut);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Response::from_parts(parts, ResponseBody::Full(Some(Bytes::from_static(error.as_bytes()))))
+    }
+}

@@ -1,0 +1,167 @@
+//! The request as the upstream gets it: its path under the base path, its headers, the upstream key in its place.
+
+use bytes::{BufMut, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts, uri::PathAndQuery};
+use rotator_core::{
+    credential::{ReadyCredential, ReadyPlace},
+    model::{ApiFormat, BaseUrl, ConfigSpec, Target},
+};
+
+use crate::{body::AttemptBody, error::ProxyError, headers, upgrade::Upgrade};
+
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// What Anthropic's API is asked for when the client does not say: the version its documentation has had the longest.
+const DEFAULT_ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// A request but for its key: what every attempt has in common.
+pub(crate) struct Outbound {
+    pub(crate) method: Method,
+    path_and_query: PathAndQuery,
+    headers: HeaderMap,
+}
+
+impl Outbound {
+    pub(crate) fn new(spec: &ConfigSpec, parts: Parts, rest: &str) -> Result<Self, ProxyError> {
+        let Parts { method, uri, mut headers, .. } = parts;
+        headers::strip_hop_by_hop(&mut headers);
+        headers::strip_provenance(&mut headers);
+        for name in &spec.headers.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &spec.headers.set {
+            headers.insert(name, value.clone());
+        }
+        if let Target::Llm { api_format: ApiFormat::AnthropicNative, .. } = spec.target {
+            headers.entry(ANTHROPIC_VERSION).or_insert(DEFAULT_ANTHROPIC_VERSION);
+        }
+        let fold = matches!(spec.target, Target::Llm { .. });
+        let path_and_query = join(spec.target.url(), rest, uri.query(), fold)?;
+        Ok(Self { method, path_and_query, headers })
+    }
+
+    /// A header that the upstream will get.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.get(name)
+    }
+
+    /// The request of one attempt.
+    pub(crate) fn request(
+        &self,
+        credential: &ReadyCredential,
+        body: AttemptBody,
+        is_upgrade: bool,
+    ) -> Result<Request<AttemptBody>, ProxyError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        if is_upgrade {
+            Upgrade::put_on(headers);
+        }
+        let path_and_query = match &credential.place {
+            ReadyPlace::Header(name, value) => {
+                headers.insert(name, value.clone());
+                self.path_and_query.clone()
+            }
+            ReadyPlace::Query(name, pair) => with_parameter(&self.path_and_query, name, pair.expose())?,
+        };
+        *request.uri_mut() = Uri::from(path_and_query);
+        Ok(request)
+    }
+}
+
+/// Base path, rest and query, byte by byte. Nothing is resolved, so nothing can leave the base path.
+fn join(base: &BaseUrl, rest: &str, query: Option<&str>, fold: bool) -> Result<PathAndQuery, ProxyError> {
+    let rest = if fold { fold_version(base.path(), rest) } else { rest };
+    let length =
+        base.path().len() + rest.len() + query.map_or(0, str::len) + base.query().map_or(0, str::len) + 3;
+    let mut bytes = BytesMut::with_capacity(length);
+    bytes.put(base.path().as_bytes());
+    bytes.put(rest.as_bytes());
+    if bytes.is_empty() {
+        bytes.put_u8(b'/');
+    }
+    for (i, query) in [base.query(), query].into_iter().flatten().enumerate() {
+        bytes.put_u8(if i == 0 { b'?' } else { b'&' });
+        bytes.put(query.as_bytes());
+    }
+    PathAndQuery::from_maybe_shared(bytes.freeze())
+        .map_err(|_| ProxyError::bad_request("the path is not a URL path"))
+}
+
+/// Clients of LLM APIs put a version into the path or not, and so do base URLs: `…/v1` + `/v1/chat` is `…/v1/chat`.
+fn fold_version<'a>(base_path: &str, rest: &'a str) -> &'a str {
+    let Some(version) = base_path.rsplit('/').next().filter(|segment| is_version(segment)) else {
+        return rest;
+    };
+    match rest.strip_prefix('/').and_then(|rest| rest.strip_prefix(version)) {
+        Some(tail) if tail.is_empty() || tail.starts_with('/') => tail,
+        _ => rest,
+    }
+}
+
+/// `v1`, `v2`, `v1beta`, …
+fn is_version(segment: &str) -> bool {
+    segment.strip_prefix('v').is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_digit()) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+}
+
+/// The same path and query with the key's parameter at the end; a parameter of the same name from the client is dropped,
+/// so that the key is there exactly once.
+fn with_parameter(path_and_query: &PathAndQuery, name: &str, pair: &str) -> Result<PathAndQuery, ProxyError> {
+    let is_same_name = |pair: &&str| {
+        let theirs = pair.split('=').next().unwrap_or_default();
+        percent_encoding::percent_decode_str(theirs).eq(name.bytes())
+    };
+    let mut text = String::with_capacity(path_and_query.as_str().len() + pair.len() + 1);
+    text.push_str(path_and_query.path());
+    text.push('?');
+    for kept in
+        path_and_query.query().into_iter().flat_map(|q| q.split('&')).filter(|pair| !is_same_name(pair))
+    {
+        text.push_str(kept);
+        text.push('&');
+    }
+    text.push_str(pair);
+    PathAndQuery::from_maybe_shared(bytes::Bytes::from(text))
+        .map_err(|_| ProxyError::bad_request("the query is not a URL query"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(base: &str, rest: &str, query: Option<&str>, fold: bool) -> String {
+        join(&base.parse().unwrap(), rest, query, fold).unwrap().to_string()
+    }
+
+    #[test]
+    fn path_and_query_are_joined_byte_by_byte() {
+        assert_eq!(joined("http://a", "", None, false), "/");
+        assert_eq!(joined("http://a/b/", "/c%7e//d", Some("q=%20&q=2"), false), "/b/c%7e//d?q=%20&q=2");
+        assert_eq!(joined("http://a/b?k=1", "", Some("q"), false), "/b?k=1&q");
+        assert_eq!(joined("http://a/b", "/", None, false), "/b/");
+    }
+
+    #[test]
+    fn a_version_in_base_and_path_is_folded_for_llm_services() {
+        assert_eq!(joined("http://a/v1", "/v1/chat/completions", None, true), "/v1/chat/completions");
+        assert_eq!(joined("http://a/api/v1beta", "/v1beta/models", None, true), "/api/v1beta/models");
+        assert_eq!(joined("http://a/v1", "/chat", None, true), "/v1/chat");
+        assert_eq!(joined("http://a/v1", "/v1beta/x", None, true), "/v1/v1beta/x");
+        assert_eq!(joined("http://a/v1", "/v1x", None, true), "/v1/v1x");
+        assert_eq!(joined("http://a/v1", "/v1/a", None, false), "/v1/v1/a");
+        assert_eq!(joined("http://a/vx", "/vx/a", None, true), "/vx/vx/a");
+    }
+
+    #[test]
+    fn the_key_parameter_is_there_exactly_once() {
+        let client: PathAndQuery = "/a?x=1&access_key=mine&y=2&access%5Fkey=mine".parse().unwrap();
+
+        let ours = with_parameter(&client, "access_key", "access_key=k").unwrap();
+
+        assert_eq!(ours, "/a?x=1&y=2&access_key=k");
+        assert_eq!(with_parameter(&"/a".parse().unwrap(), "k", "k=v").unwrap(), "/a?k=v");
+    }
+}

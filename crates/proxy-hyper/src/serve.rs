@@ -1,0 +1,131 @@
+//! One client connection: TLS, HTTP/1.1 or HTTP/2, limits, drain.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use crate::{
+    client_io::ClientIo, connection::Connection, drain::Stage, local_exec::LocalExec, service, worker::Worker,
+};
+
+/// RFC 9113 §3.4: what an HTTP/2 client with prior knowledge says first.
+const H2_PREFACE_START: &[u8; 4] = b"PRI ";
+const MAX_BUFFER: usize = 64 << 10;
+const H2_WINDOW: u32 = 256 << 10;
+const H2_KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Serves a client's connection to its end.
+pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAddr) {
+    if socket.set_nodelay(true).is_err() {
+        return;
+    }
+    worker.metrics.client_connections.add(1);
+    let head_timeout = worker.settings.client.head_timeout;
+    match worker.tls.clone() {
+        None => {
+            if let Ok(is_h2) = timeout(head_timeout, speaks_h2(&socket)).await {
+                connection(&worker, socket, Connection::new(peer.ip(), false), is_h2).await;
+            }
+        }
+        Some(tls) => match timeout(head_timeout, TlsAcceptor::from(tls).accept(socket)).await {
+            Ok(Ok(stream)) => {
+                let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                connection(&worker, stream, Connection::new(peer.ip(), true), is_h2).await;
+            }
+            Ok(Err(error)) => debug!(%error, "tls handshake failed"),
+            Err(_) => debug!("tls handshake took too long"),
+        },
+    }
+    worker.metrics.client_connections.sub(1);
+}
+
+/// Looks at the first bytes without taking them.
+async fn speaks_h2(socket: &TcpStream) -> bool {
+    let mut start = [0; H2_PREFACE_START.len()];
+    loop {
+        match socket.peek(&mut start).await {
+            Ok(n) if n > 0 && n < start.len() && H2_PREFACE_START.starts_with(&start[..n]) => {
+                sleep(Duration::from_millis(5)).await;
+            }
+            Ok(n) => return n == start.len() && start == *H2_PREFACE_START,
+            Err(_) => return false,
+        }
+    }
+}
+
+async fn connection<S>(worker: &Rc<Worker>, socket: S, connection: Arc<Connection>, is_h2: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let settings = &worker.settings;
+    let limits = Arc::new(settings.client.clone());
+    let io = TokioIo::new(ClientIo::new(socket, Arc::clone(&connection), limits));
+    let service = {
+        let (worker, connection) = (Rc::clone(worker), connection);
+        service_fn(move |request: Request<Incoming>| {
+            let (worker, connection) = (Rc::clone(&worker), Arc::clone(&connection));
+            async move { Ok::<_, Infallible>(service::respond(worker, connection, request).await) }
+        })
+    };
+    if is_h2 {
+        let connection = http2::Builder::new(LocalExec)
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(settings.client.max_streams)
+            .max_header_list_size(u32::try_from(settings.client.max_head_bytes).unwrap_or(u32::MAX))
+            .initial_stream_window_size(H2_WINDOW)
+            .initial_connection_window_size(4 * H2_WINDOW)
+            .max_send_buf_size(MAX_BUFFER)
+            .keep_alive_interval(H2_KEEP_ALIVE)
+            .serve_connection(io, service);
+        drained(worker, connection, http2::Connection::graceful_shutdown).await;
+    } else {
+        let connection = http1::Builder::new()
+            .max_buf_size(MAX_BUFFER)
+            .max_header_size(settings.client.max_head_bytes)
+            .serve_connection(io, service)
+            .with_upgrades();
+        drained(worker, connection, http1::UpgradeableConnection::graceful_shutdown).await;
+    }
+}
+
+/// Runs a connection; when the server drains, it ends after the requests it has.
+async fn drained<C>(worker: &Rc<Worker>, connection: C, graceful_shutdown: fn(Pin<&mut C>))
+where
+    C: Future<Output = Result<(), hyper::Error>>,
+{
+    let mut ticket = worker.drain.ticket();
+    let mut is_told = false;
+    let mut connection = pin!(connection);
+    let result = std::future::poll_fn(|cx| {
+        if ticket.stage(cx) >= Stage::Draining && !is_told {
+            is_told = true;
+            graceful_shutdown(connection.as_mut());
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await;
+    if let Err(error) = result {
+        debug!(%error, "client connection ended early");
+    }
+}

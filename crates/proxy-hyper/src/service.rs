@@ -1,0 +1,179 @@
+//! The life of one request, whole.
+
+use std::{rc::Rc, sync::Arc};
+
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use llm_formats::{Dialect, ErrorKind};
+use rotator_core::{
+    model::{ConfigType, Target as ConfigTarget},
+    record::RequestOutcome,
+    routes::Route,
+};
+
+use crate::{
+    attempt::{self, Answer},
+    body::{BodyLimits, RequestBody},
+    client_key,
+    connection::{Connection, OpenBody},
+    error::{Audience, ProxyError},
+    exchange::Exchange,
+    framing, relay,
+    request_id::{RequestId, X_REQUEST_ID},
+    response::ResponseBody,
+    rewrite::Outbound,
+    target::{Target, check_rest},
+    upgrade,
+    worker::Worker,
+};
+
+/// Answers a request: the data path for `/proxy` and `/llm`, the control side for everything else.
+pub(crate) async fn respond(
+    worker: Rc<Worker>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let id = worker.request_ids.next();
+    let id_header = id.to_header();
+    let body = (!request.body().is_end_stream()).then(|| connection.begin_body());
+    let uri = request.uri().clone();
+    let target = Target::of(uri.path());
+    let mut response =
+        match (framing::check(&request, &connection, worker.settings.client.max_uri_bytes), target) {
+            (Err(error), target) => error.response(audience(target.as_ref(), &request), id.as_str()),
+            (Ok(()), None) => control(&worker, &connection, request, body, &id).await,
+            (Ok(()), Some(target)) => proxied(&worker, &connection, request, body, target, id).await,
+        };
+    if let Some(id) = id_header {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    response
+}
+
+async fn control(
+    worker: &Rc<Worker>,
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+    body: Option<OpenBody>,
+    id: &RequestId,
+) -> Response<ResponseBody> {
+    let active = connection.begin_request();
+    let response = worker.control.respond(request, connection, id.as_str()).await;
+    body.into_iter().for_each(OpenBody::end);
+    response.map(|body| ResponseBody::Control { body, _active: active })
+}
+
+async fn proxied(
+    worker: &Rc<Worker>,
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+    body: Option<OpenBody>,
+    target: Target<'_>,
+    id: RequestId,
+) -> Response<ResponseBody> {
+    let audience = audience(Some(&target), &request);
+    let path = request.uri().path();
+    let mut exchange = Exchange::begin(worker, connection, id, target.config_type, request.method(), path);
+    match forward(&mut exchange, target, request, body).await {
+        Ok(answer) => relay::respond(exchange, answer).await,
+        Err(error) => {
+            let outcome = match error.kind {
+                ErrorKind::UpstreamFailed | ErrorKind::Timeout => RequestOutcome::UpstreamFailed,
+                _ => RequestOutcome::Refused,
+            };
+            exchange.end(error.kind.status(), outcome);
+            error.response(audience, exchange.id.as_str())
+        }
+    }
+}
+
+/// Authenticate, find the service, check, forward: in this order, so that nobody learns anything without a proxy key.
+async fn forward(
+    exchange: &mut Exchange,
+    target: Target<'_>,
+    request: Request<Incoming>,
+    open_body: Option<OpenBody>,
+) -> Result<Answer, ProxyError> {
+    let worker = Rc::clone(&exchange.worker);
+    let (mut parts, incoming) = request.into_parts();
+    exchange.proxy_key = Some(client_key::authenticate(&mut parts, target.config_type, &worker.proxy_keys)?);
+    let route = worker.route(target.config_type, target.slug).ok_or_else(no_such_service)?;
+    exchange.config_id = Some(route.config.id);
+    let spec = &route.config.spec;
+    check_method(&route, &parts.method)?;
+    check_format(&route)?;
+    check_rest(target.rest, spec.allow_encoded_slashes)?;
+    let upgrade = upgrade::requested(&mut parts)?;
+
+    let max_bytes = spec.limits.max_body_bytes.unwrap_or(worker.settings.client.max_body_bytes);
+    check_length(&incoming, max_bytes)?;
+    let limits = BodyLimits {
+        max_bytes,
+        max_replay_bytes: worker.settings.client.max_replay_bytes,
+        budget: Arc::clone(&worker.replay_budget),
+    };
+    let body = RequestBody::new(incoming, open_body, limits);
+    exchange.body = Some(body.clone());
+    let outbound = Outbound::new(spec, parts, target.rest)?;
+    attempt::run(exchange, &route, &outbound, &body, upgrade).await
+}
+
+fn no_such_service() -> ProxyError {
+    ProxyError::new(ErrorKind::NotFound, "there is no active service of this name")
+}
+
+fn check_method(route: &Route, method: &Method) -> Result<(), ProxyError> {
+    match &route.config.spec.target {
+        ConfigTarget::Generic { methods, .. } if !methods.allows(method) => {
+            let message = format!("this service takes {} requests only", methods.as_str());
+            let allow = HeaderValue::from_str(methods.as_str()).ok();
+            Err(ProxyError { allow, ..ProxyError::new(ErrorKind::MethodNotAllowed, message) })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_format(route: &Route) -> Result<(), ProxyError> {
+    match &route.config.spec.target {
+        ConfigTarget::Llm { api_format, output_format, .. }
+            if !output_format.is_pass_through(*api_format) =>
+        {
+            let (from, to) = (output_format.as_str(), api_format.as_str());
+            let message =
+                format!("translating {from} to {to} is not supported yet; set output_format to none");
+            Err(ProxyError::new(ErrorKind::NotImplemented, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_length(incoming: &Incoming, max_bytes: u64) -> Result<(), ProxyError> {
+    if incoming.size_hint().lower() > max_bytes {
+        return Err(body_too_large(max_bytes));
+    }
+    Ok(())
+}
+
+/// The answer to a body above the limit.
+pub(crate) fn body_too_large(max_bytes: u64) -> ProxyError {
+    ProxyError::new(ErrorKind::TooLarge, format!("the request body is larger than {max_bytes} bytes"))
+        .closing()
+}
+
+fn audience<B>(target: Option<&Target<'_>>, request: &Request<B>) -> Audience {
+    match target {
+        Some(target) if target.config_type == ConfigType::Llm => {
+            let versioned = request.headers().contains_key("anthropic-version");
+            Audience::Llm(Dialect::of_request(target.rest, versioned))
+        }
+        _ => Audience::Rest,
+    }
+}
+
+/// The media type of a stream of server-sent events.
+pub(crate) fn is_event_stream(headers: &http::HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        value.as_bytes().get(..17).is_some_and(|v| v.eq_ignore_ascii_case(b"text/event-stream"))
+    })
+}

@@ -1,0 +1,7 @@
+//! The data path over real sockets, on both sides.
+
+#![expect(clippy::unwrap_used, reason = "assertions")]
+#![expect(unreachable_pub, reason = "the kit reads like a library")]
+
+mod rotation;
+mod support;
