@@ -1,1 +1,73 @@
-//! Placeholder.
+//! The [`Cache`] port in this process's memory, for an installation of one instance.
+//!
+//! Exact, not approximate: turns are one atomic counter per pool, windows remember every event they count. Nothing
+//! outlives the process.
+
+mod leases;
+mod turns;
+mod windows;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use rotator_core::{
+    cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
+    model::ConfigId,
+};
+use tokio::{sync::watch, time::Instant};
+
+use leases::Leases;
+use turns::Pools;
+use windows::Windows;
+
+/// Shared, expiring data in this process's memory.
+#[derive(Default)]
+pub struct MemoryCache {
+    pools: Pools,
+    windows: Windows,
+    revision: watch::Sender<u64>,
+    leases: Leases,
+}
+
+impl MemoryCache {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Cache for MemoryCache {
+    fn turns(&self, pool: ConfigId) -> Arc<dyn Turns> {
+        self.pools.turns(pool)
+    }
+
+    async fn take(&self, window: &Window<'_>, cost: u32) -> Result<Taken, CacheError> {
+        Ok(self.windows.take(window, cost, Instant::now()))
+    }
+
+    async fn revision(&self) -> Result<u64, CacheError> {
+        Ok(*self.revision.borrow())
+    }
+
+    async fn bump_revision(&self) -> Result<u64, CacheError> {
+        let mut bumped = 0;
+        self.revision.send_modify(|revision| {
+            *revision += 1;
+            bumped = *revision;
+        });
+        Ok(bumped)
+    }
+
+    fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    async fn lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<LeaseToken>, CacheError> {
+        Ok(self.leases.take(name, holder, ttl, Instant::now()))
+    }
+
+    async fn ping(&self) -> Result<(), CacheError> {
+        Ok(())
+    }
+}

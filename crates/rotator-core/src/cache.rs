@@ -46,7 +46,7 @@ pub enum Turn<'a> {
     Later(Pin<Box<dyn Future<Output = Result<u64, CacheError>> + Send + 'a>>),
 }
 
-/// A sliding window: at most `limit` events in any `period`.
+/// A sliding window: at most `limit` events in any `period`. A name always goes with one period; its limit may change.
 #[derive(Debug, Clone, Copy)]
 pub struct Window<'a> {
     /// What is counted, such as `login:203.0.113.7`.
@@ -64,7 +64,7 @@ pub enum Taken {
     Yes,
     /// They did not, and do not count; they would after this long.
     No {
-        /// How long to wait.
+        /// How long to wait. A whole period for more events than the limit, which never fit.
         retry_after: Duration,
     },
 }
