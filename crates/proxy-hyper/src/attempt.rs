@@ -24,6 +24,7 @@ use crate::{
     service::body_too_large,
     upgrade::Upgrade,
     upstream::{ConnectError, Lease},
+    worker::wall_clock,
 };
 
 /// An upstream's answer, and what belongs to it.
@@ -137,7 +138,7 @@ fn count(
             false
         }
     };
-    picked.finish(is_success, exchange.worker.wall_clock());
+    picked.finish(is_success, wall_clock());
 }
 
 /// One attempt. A connection that died while it was idle is replaced without counting.

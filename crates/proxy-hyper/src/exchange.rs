@@ -14,7 +14,7 @@ use crate::{
     body::RequestBody,
     connection::{ActiveRequest, Connection},
     request_id::RequestId,
-    worker::Worker,
+    worker::{Worker, wall_clock},
 };
 
 const MAX_PATH: usize = 512;
@@ -69,7 +69,7 @@ impl Exchange {
             path: path[..path.floor_char_boundary(MAX_PATH)].into(),
             connection: Arc::clone(connection),
             started: Instant::now(),
-            started_at: worker.wall_clock(),
+            started_at: wall_clock(),
             _active: connection.begin_request(),
         }
     }

@@ -86,15 +86,12 @@ impl Worker {
     pub(crate) fn route(&self, config_type: ConfigType, slug: &str) -> Option<Arc<Route>> {
         self.routes.borrow_mut().load().find(config_type, slug).cloned()
     }
+}
 
-    /// The time of day, for people and logs; never for time-outs.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the data path asks for the time of day"
-    )]
-    pub(crate) fn wall_clock(&self) -> Timestamp {
-        Timestamp::now()
-    }
+/// The time of day, for people and logs; never for time-outs.
+#[expect(clippy::disallowed_methods, reason = "the one place where the data path asks for the time of day")]
+pub(crate) fn wall_clock() -> Timestamp {
+    Timestamp::now()
 }
 
 /// Starts a worker thread.

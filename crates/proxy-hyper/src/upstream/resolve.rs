@@ -17,7 +17,12 @@ const MAX_NAMES: usize = 1024;
 /// Answers of the system's resolver.
 #[derive(Default)]
 pub(crate) struct Resolver {
-    known: RefCell<HashMap<(Box<str>, u16), (Instant, Vec<SocketAddr>)>>,
+    known: RefCell<HashMap<(Box<str>, u16), Answer>>,
+}
+
+struct Answer {
+    since: Instant,
+    addresses: Vec<SocketAddr>,
 }
 
 impl Resolver {
@@ -29,17 +34,17 @@ impl Resolver {
         }
         let name = (Box::from(host), port);
         let now = Instant::now();
-        if let Some((since, addresses)) = self.known.borrow().get(&name)
-            && now - *since < TTL
+        if let Some(answer) = self.known.borrow().get(&name)
+            && now - answer.since < TTL
         {
-            return Ok(addresses.clone());
+            return Ok(answer.addresses.clone());
         }
         let addresses: Vec<_> = tokio::net::lookup_host((host, port)).await?.collect();
         let mut known = self.known.borrow_mut();
         if known.len() >= MAX_NAMES {
             known.clear();
         }
-        known.insert(name, (now, addresses.clone()));
+        known.insert(name, Answer { since: now, addresses: addresses.clone() });
         Ok(addresses)
     }
 }

@@ -16,7 +16,7 @@ async fn ten_thousand_requests_use_seven_keys_evenly() {
     let clients = (0..64).map(|client| {
         let gateway = std::sync::Arc::clone(&gateway);
         tokio::spawn(async move {
-            support::client::burst(
+            crate::support::client::burst(
                 gateway.address,
                 "/proxy/svc/x",
                 10_000 / 64 + usize::from(client < 10_000 % 64),
