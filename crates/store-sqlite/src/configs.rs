@@ -27,14 +27,13 @@ pub(crate) fn list(tx: &Transaction<'_>, query: &ConfigQuery) -> Result<Page<Con
         .map_err(error::store)?;
     let page = format!("{SUMMARY} WHERE {MATCHES} AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4");
     let limit = query.page.limit as usize;
-    let mut readings = tx
+    let mut readings: Vec<_> = tx
         .prepare_cached(&page)
         .and_then(|mut select| {
             let bounds = (&search, config_type, query.page.after, i64::from(query.page.limit) + 1);
             select.query_map(bounds, |row| Ok((row.get::<_, i64>("id")?, rows::summary(row)?)))?.collect()
         })
-        .map_err(error::store)
-        .map(|readings: Vec<_>| readings)?;
+        .map_err(error::store)?;
     let more = readings.len() > limit;
     readings.truncate(limit);
     let next = readings.last().map(|(id, _)| *id).filter(|_| more);

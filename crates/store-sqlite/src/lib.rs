@@ -31,6 +31,8 @@ mod rows;
 mod sessions;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -59,7 +61,7 @@ impl SqliteStore {
     /// Opens the store, and whatever that takes: makes the files, migrates them, adopts the old project's database,
     /// makes or unwraps the data key. An error leaves the config database as it was.
     pub async fn open(options: OpenOptions) -> Result<(Self, OpenReport), Error> {
-        spawn_blocking(move || open::open(&options)).await.map_err(|_| Error::Closed)?
+        spawn_blocking(move || open::open(options)).await.map_err(|_| Error::Closed)?
     }
 
     /// Protects the data key by another key-encryption key. No sealed key changes.

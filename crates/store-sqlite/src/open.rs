@@ -89,15 +89,20 @@ impl fmt::Display for OpenReport {
 }
 
 /// Opens both files. Blocks.
-pub(crate) fn open(options: &OpenOptions) -> Result<(SqliteStore, OpenReport), Error> {
-    let path = &options.path;
+pub(crate) fn open(mut options: OpenOptions) -> Result<(SqliteStore, OpenReport), Error> {
+    // Whatever SQLite may take a relative name for, such as `:memory:`, an absolute one is a file.
+    match std::path::absolute(&options.path) {
+        Ok(path) => options.path = path,
+        Err(source) => return Err(Error::File { path: options.path, source }),
+    }
+    let path = options.path.as_path();
     let mut conn = writer(path, Kind::Config)?;
-    let (vault, report) = prepare(&mut conn, options).map_err(|fault| fault.at(path))?;
+    let (vault, report) = prepare(&mut conn, &options).map_err(|fault| fault.at(path))?;
     scrub(&conn).map_err(|fault| fault.at(path))?;
 
     let log_path = log_path(path);
     let mut log = writer(&log_path, Kind::Requests)?;
-    prepare_log(&mut log, options).map_err(|fault| fault.at(&log_path))?;
+    prepare_log(&mut log, &options).map_err(|fault| fault.at(&log_path))?;
 
     let start = |path: &Path, thread, conn: Connection| {
         conn.busy_timeout(PATIENCE).map_err(|fault| Fault::from(fault).at(path))?;

@@ -1,4 +1,11 @@
 //! The store on real files, each test in a folder of its own.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "assertions")]
 
+mod adoption;
+mod backup;
 mod contract;
+mod durability;
+mod encryption;
+mod hand_edits;
+mod migrations;
 mod support;
