@@ -70,6 +70,7 @@ pub(crate) fn configure(mut command: Command, folder: &Path, address: SocketAddr
         .env("JWT_SECRET", "bench-jwt-secret-0f9e8d7c6b5a49382716")
         .env("ENCRYPTION_KEY", "YmVuY2gtZW5jcnlwdGlvbi1rZXktMDEyMzQ1Njc4OWE=")
         .env("GLOBAL_PROXY_KEYS", PROXY_KEY)
+        .env("BIND_ADDRESS", address.ip().to_string())
         .env("BACKEND_PORT", address.port().to_string())
         .env("DATABASE_PATH", folder.join("rotator.db"))
         .env("LOG_LEVEL", "info")

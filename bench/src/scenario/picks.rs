@@ -1,20 +1,14 @@
 //! What a pick costs, alone in this process: it should not depend on how many keys there are.
 
-use std::{
-    hint::black_box,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Instant,
-};
+use std::{hint::black_box, sync::Arc, time::Instant};
 
 use anyhow::{Context as _, Result};
+use cache_memory::MemoryCache;
 use http::header::AUTHORIZATION;
 use rotator_core::{
-    cache::{Turn, Turns},
+    cache::{Cache as _, Turn},
     credential::{Credential, Place},
-    model::{KeyId, Strategy, Weight},
+    model::{ConfigId, KeyId, Strategy, Weight},
     pool::{KeyPool, KeySlot},
     secret::Secret,
 };
@@ -33,15 +27,7 @@ const STRATEGIES: [Strategy; 5] = [
     Strategy::Sticky,
 ];
 const PICKS: u32 = 200_000;
-const REPEATS: usize = 5;
-
-struct Counter(AtomicU64);
-
-impl Turns for Counter {
-    fn next(&self) -> Turn<'_> {
-        Turn::Now(self.0.fetch_add(1, Relaxed))
-    }
-}
+const REPEATS: usize = 9;
 
 pub(super) fn run() -> Result<Section> {
     let mut section = Section::new(
@@ -50,12 +36,13 @@ pub(super) fn run() -> Result<Section> {
     );
     for strategy in STRATEGIES {
         let pools = SIZES.iter().map(|size| pool(strategy, *size)).collect::<Result<Vec<_>>>()?;
-        let rounds: Vec<Vec<f64>> =
-            pools.iter().map(|pool| (0..REPEATS).map(|_| nanos(pool)).collect()).collect();
-        for (size, values) in SIZES.iter().zip(&rounds) {
+        let rounds: Vec<Vec<f64>> = (0..REPEATS).map(|_| pools.iter().map(nanos).collect()).collect();
+        let of_size = |index: usize| rounds.iter().map(|round| round[index]).collect::<Vec<_>>();
+        for (index, size) in SIZES.iter().enumerate() {
+            let values = of_size(index);
             let amount = Amount(stats::median(values.iter().copied()), "ns");
             let row = Row::new(format!("{}, {size} keys", strategy.as_str()), rotator::BINARY, amount);
-            let ratio = stats::paired_ratio(values, &rounds[0]);
+            let ratio = stats::paired_ratio(&values, &of_size(0));
             section.rows.push(match size {
                 10 => row,
                 100_000 => row.against("10 keys", ratio).judged(Some(targets::PICK)),
@@ -76,7 +63,7 @@ fn pool(strategy: Strategy, size: u32) -> Result<KeyPool> {
         Ok(Arc::new(KeySlot::new(KeyId(i64::from(number)), weight, ready)))
     };
     let slots = (0..size).map(slot).collect::<Result<Vec<_>>>()?;
-    Ok(KeyPool::new(strategy, slots, Arc::new(Counter(AtomicU64::new(0)))))
+    Ok(KeyPool::new(strategy, slots, MemoryCache::new().turns(ConfigId(1))))
 }
 
 fn nanos(pool: &KeyPool) -> f64 {
