@@ -141,7 +141,7 @@ pub struct AuditEntry {
     pub address: Option<IpAddr>,
     /// What was done.
     pub action: String,
-    /// To which config or key.
+    /// To which config or key; `key.create` and `keys.delete` name the config.
     pub object_id: Option<i64>,
     /// A short text such as "100 keys added"; never a key.
     pub detail: String,

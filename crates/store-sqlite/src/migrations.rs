@@ -22,7 +22,7 @@ pub(crate) const REQUESTS: &[Migration] =
     &[Migration { version: 1, sql: include_str!("../migrations/requests/0001_init.sql") }];
 
 /// The table that says which steps a file has taken. Its presence tells our files from others'.
-pub(crate) const LEDGER: &str = "schema_migrations";
+pub(crate) const LEDGER: &str = "rotator_migrations";
 
 /// What a run did: the version before and after; before the first run it is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) fn run(tx: &Transaction<'_>, steps: &[Migration], now: Timestamp) -> 
             None => {
                 tx.execute_batch(step.sql)?;
                 tx.execute(
-                    "INSERT INTO schema_migrations (version, checksum, applied_at) VALUES (?1, ?2, ?3)",
+                    "INSERT INTO rotator_migrations (version, checksum, applied_at) VALUES (?1, ?2, ?3)",
                     (step.version, checksum.as_ref(), now.as_millisecond()),
                 )?;
             }
@@ -58,13 +58,13 @@ pub(crate) fn run(tx: &Transaction<'_>, steps: &[Migration], now: Timestamp) -> 
 
 fn applied(tx: &Transaction<'_>) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
     tx.execute_batch(
-        "CREATE TABLE IF NOT EXISTS schema_migrations (
+        "CREATE TABLE IF NOT EXISTS rotator_migrations (
              version    INTEGER PRIMARY KEY,
              checksum   BLOB NOT NULL, -- SHA-256 of the step's text
              applied_at INTEGER NOT NULL
          ) STRICT",
     )?;
-    tx.prepare("SELECT version, checksum FROM schema_migrations ORDER BY version")?
+    tx.prepare("SELECT version, checksum FROM rotator_migrations ORDER BY version")?
         .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }

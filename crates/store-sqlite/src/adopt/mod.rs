@@ -107,6 +107,9 @@ fn copy(path: &Path, now: Timestamp) -> Result<PathBuf, Fault> {
     }
 }
 
+/// How Go's `time.Time` describes itself.
+const GO_TIME: &str = "%Y-%m-%d %H:%M:%S%.f %z";
+
 /// A row of an old table. What the columns hold is what GORM, an older version of it, or a hand put there.
 struct OldRow<'a>(&'a Row<'a>);
 
@@ -133,12 +136,14 @@ impl OldRow<'_> {
             .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "1" | "1.0" | "true" | "t"))
     }
 
-    /// A time, however it was written.
+    /// A time, however it was written; without an offset it is UTC.
     fn time(&self, column: &str) -> Option<Timestamp> {
         let text = self.text(column)?;
-        // Go may write the zone's name after its offset.
-        let text = text.split(" +").next().unwrap_or_default().trim_end_matches(" UTC");
-        let without_zone = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-        text.parse().ok().or_else(without_zone)
+        // Go writes `2024-05-01 12:00:00.5+08:00`, or `2024-05-01 12:00:00.5 +0800 CST m=+1.5`.
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let with_offset = Timestamp::strptime(GO_TIME, words[..words.len().min(3)].join(" "));
+        let without_offset = || words[..words.len().min(2)].join(" ").parse::<DateTime>().ok();
+        let in_utc = || Some(without_offset()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+        text.parse().or(with_offset).ok().or_else(in_utc)
     }
 }

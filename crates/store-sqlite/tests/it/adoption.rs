@@ -268,6 +268,31 @@ async fn ids_go_on_where_the_old_project_stopped() {
 }
 
 #[tokio::test]
+async fn a_time_is_read_however_it_was_written() {
+    let folder = folder();
+    let times = [
+        ("2024-05-01 12:00:00.5+08:00", "2024-05-01T04:00:00.5Z"),
+        ("2024-05-01 12:00:00.5 +0800 CST m=+1.5", "2024-05-01T04:00:00.5Z"),
+        ("2024-05-01 12:00:00 +0000 UTC", "2024-05-01T12:00:00Z"),
+        ("2024-05-01 12:00:00", "2024-05-01T12:00:00Z"),
+        ("2024-05-01T12:00:00Z", "2024-05-01T12:00:00Z"),
+        ("yesterday", "2024-05-01T04:00:00Z"),
+    ];
+    let rows = times.iter().enumerate().map(|(id, (time, _))| {
+        format!(
+            "INSERT INTO proxy_configs (id, name, slug, config_type, created_at, target_base_url)
+             VALUES ({id}, 'x', 'x{id}', 'llm', '{time}', 'https://a.example');"
+        )
+    });
+
+    let (store, _) = adopt(folder.path(), &rows.collect::<String>()).await;
+
+    for (id, (_, time)) in (0..).zip(times) {
+        assert_eq!(config(&store, id).await.created_at.to_string(), time);
+    }
+}
+
+#[tokio::test]
 async fn an_early_version_without_some_columns_is_adopted_too() {
     let folder = folder();
     connect(folder.path())

@@ -26,7 +26,7 @@ async fn the_first_start_makes_files_that_only_their_owner_may_read() {
 async fn a_newer_schema_is_refused_by_both_versions() {
     let folder = folder();
     open(folder.path()).await.close().await;
-    connect(folder.path()).execute_batch("INSERT INTO schema_migrations VALUES (99, x'00', 0)").unwrap();
+    connect(folder.path()).execute_batch("INSERT INTO rotator_migrations VALUES (99, x'00', 0)").unwrap();
 
     let error = open_with(options(folder.path())).await.unwrap_err();
 
@@ -38,7 +38,7 @@ async fn a_newer_schema_is_refused_by_both_versions() {
 async fn a_migration_that_changed_after_it_was_applied_is_refused() {
     let folder = folder();
     open(folder.path()).await.close().await;
-    connect(folder.path()).execute_batch("UPDATE schema_migrations SET checksum = x'00'").unwrap();
+    connect(folder.path()).execute_batch("UPDATE rotator_migrations SET checksum = x'00'").unwrap();
 
     let error = open_with(options(folder.path())).await.unwrap_err();
 
