@@ -17,35 +17,42 @@ pub(crate) struct AppConfig {
     proxy_public_base_url: String,
     /// `lightweight` or `enterprise`.
     build: &'static str,
-    #[serde(flatten)]
-    details: Option<Details>,
-}
-
-/// Shown to a signed-in admin only.
-#[derive(Serialize, ToSchema)]
-struct Details {
-    /// The program's version.
-    version: String,
+    /// The program's version. Shown to a signed-in admin only, like what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    version: Option<String>,
     /// `sqlite` or `mysql`.
-    database_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    database_type: Option<String>,
     /// `memory` or `redis`.
-    cache_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cache_type: Option<String>,
 }
 
 /// About this installation
 ///
 /// Public. With a session the answer also has `version`, `database_type` and `cache_type`.
-#[utoipa::path(get, path = "/app-config", tag = "installation", security(()), responses((status = 200, body = AppConfig)))]
+#[utoipa::path(
+    get,
+    path = "/app-config",
+    operation_id = "appConfig",
+    tag = "installation",
+    security(()),
+    responses((status = 200, description = "About this installation", body = AppConfig))
+)]
 pub(crate) async fn app_config(admin: Option<Admin>, State(state): State<AdminState>) -> Json<AppConfig> {
-    let settings = state.settings().clone();
-    let details = admin.map(|_| Details {
-        version: settings.version,
-        database_type: settings.database_type,
-        cache_type: settings.cache_type,
-    });
-    let build = match settings.build {
-        Build::Lightweight => "lightweight",
-        Build::Enterprise => "enterprise",
-    };
-    Json(AppConfig { proxy_public_base_url: settings.proxy_public_base_url, build, details })
+    let settings = state.settings();
+    let shown = |text: &String| admin.is_some().then(|| text.clone());
+    Json(AppConfig {
+        proxy_public_base_url: settings.proxy_public_base_url.clone(),
+        build: match settings.build {
+            Build::Lightweight => "lightweight",
+            Build::Enterprise => "enterprise",
+        },
+        version: shown(&settings.version),
+        database_type: shown(&settings.database_type),
+        cache_type: shown(&settings.cache_type),
+    })
 }

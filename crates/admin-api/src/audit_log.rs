@@ -13,8 +13,8 @@ use crate::{
 };
 
 /// How many entries to list.
-#[derive(Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditParams {
     /// How many: 50 by default.
@@ -38,12 +38,13 @@ struct AuditItem {
     /// The user's name; empty when nobody we know tried to sign in.
     actor: String,
     /// Where the request came from.
-    #[schema(value_type = Option<String>)]
+    #[schema(required, value_type = Option<String>)]
     address: Option<std::net::IpAddr>,
     /// What was done.
     #[schema(example = "config.update")]
     action: String,
     /// To which proxy config or key.
+    #[schema(required)]
     object_id: Option<i64>,
     /// A short text such as "100 keys added".
     detail: String,
@@ -52,7 +53,14 @@ struct AuditItem {
 }
 
 /// List the latest audit entries
-#[utoipa::path(get, path = "/audit-log", tag = "audit log", params(AuditParams), responses((status = 200, body = AuditLog)))]
+#[utoipa::path(
+    get,
+    path = "/audit-log",
+    operation_id = "listAuditEntries",
+    tag = "audit log",
+    params(AuditParams),
+    responses((status = 200, description = "The entries", body = AuditLog))
+)]
 pub(crate) async fn list(
     _: Admin,
     State(state): State<AdminState>,

@@ -54,13 +54,26 @@ impl<S: Send + Sync, T: Form> FromRequest<S> for Body<T> {
 /// Reads an object into a form. When that fails each field is tried alone, which finds every wrong one.
 pub(crate) fn read<T: DeserializeOwned>(object: &Map<String, Value>) -> Result<T, ApiError> {
     T::deserialize(object).map_err(|_| {
-        let alone = |name: &String, value: &Value| Map::from_iter([(name.clone(), value.clone())]);
         let reasons = object.iter().filter_map(|(name, value)| {
-            let error = T::deserialize(&alone(name, value)).err()?;
-            Some((name.clone(), reason(value, &error)))
+            let error = read_alone::<T>(name, value.clone()).err()?;
+            let fits_when_empty = emptied(value).is_some_and(|empty| read_alone::<T>(name, empty).is_ok());
+            Some((name.clone(), reason(&error.to_string(), fits_when_empty)))
         });
         ApiError::Invalid(reasons.take(MAX_REASONS).collect())
     })
+}
+
+fn read_alone<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, serde_json::Error> {
+    T::deserialize(Value::Object(Map::from_iter([(name.to_owned(), value)])))
+}
+
+/// A list or an object without its items.
+fn emptied(value: &Value) -> Option<Value> {
+    match value {
+        Value::Array(_) => Some(Value::Array(Vec::new())),
+        Value::Object(_) => Some(Value::Object(Map::new())),
+        _ => None,
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -75,28 +88,20 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::Malformed(format!("its body is not JSON; the first fault is at line {line}, column {column}"))
 }
 
-/// What a field must be, from serde's "invalid type: <value>, expected <type>", without the value.
-fn reason(value: &Value, error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let expected = text.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
-    if text.starts_with("unknown field") {
+/// What a field must be, from serde's "invalid type: <value>, expected <type>", without the value. When the field would
+/// do if it were empty, it is one of its items that is wrong.
+fn reason(error: &str, fits_when_empty: bool) -> String {
+    let expected = error.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
+    if error.starts_with("unknown field") {
         return format!("is not a field here; known is {expected}");
     }
     let expected = match expected {
-        "u8" | "u32" | "u64" | "i64" => "a whole number in range",
+        "u8" | "u64" | "i64" => "a whole number in range",
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "a map" => "an object",
         other => other,
     };
-    let is_about_an_item = match value {
-        Value::Array(_) => !text.starts_with("invalid type: sequence"),
-        Value::Object(_) => !text.starts_with("invalid type: map"),
-        _ => false,
-    };
-    if is_about_an_item {
-        format!("must hold only items that are {expected}")
-    } else {
-        format!("must be {expected}")
-    }
+    let must = if fits_when_empty { "must hold only items that are" } else { "must be" };
+    format!("{must} {expected}")
 }

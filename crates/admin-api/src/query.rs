@@ -23,6 +23,7 @@ pub(crate) struct List<T> {
     /// The items.
     items: Vec<T>,
     /// Give it back as `cursor` for the next piece; null at the end.
+    #[schema(required)]
     next_cursor: Option<String>,
     /// How many items the whole list has.
     total: u64,
@@ -56,6 +57,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 impl<T> List<T> {
+    /// The answer when there is nothing to list.
+    pub(crate) fn empty() -> Self {
+        Self { items: Vec::new(), next_cursor: None, total: 0 }
+    }
+
     /// The answer that shows a page's items as `view` does.
     pub(crate) fn of<I>(page: Page<I>, view: impl Fn(I) -> T) -> Self {
         let next_cursor = page.next.map(|next| next.to_string());

@@ -16,23 +16,23 @@ use crate::{
     OverTls,
     admin::{Admin, Caller, SESSION_COOKIE},
     body::{Body, Form},
-    error::ApiError,
+    error::{ApiError, ErrorBody},
     gate::{Attempt, Door},
     state::AdminState,
 };
 
 /// Who wants to sign in.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     /// The admin's name.
-    #[schema(required)]
-    username: String,
+    #[schema(required, nullable = false)]
+    username: Option<String>,
     /// The admin's password.
-    #[schema(required)]
-    password: String,
+    #[schema(required, nullable = false, write_only)]
+    password: Option<String>,
     /// Whether the token goes into the cookie `akr_session` instead of the answer, where no script can read it. For browsers.
-    cookie: bool,
+    cookie: Option<bool>,
 }
 
 impl Form for Login {}
@@ -42,6 +42,7 @@ impl Form for Login {}
 pub(crate) struct LoggedIn {
     /// Send it as `Authorization: Bearer <access_token>`. Left out when a cookie was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     access_token: Option<String>,
     /// Always `bearer`.
     token_type: &'static str,
@@ -68,14 +69,26 @@ pub(crate) struct CurrentSession {
 ///
 /// After 5 failures in a minute from one address, or 10 in 15 minutes with one user name, nothing is checked until
 /// `Retry-After` has passed. Sessions that exist are not affected.
-#[utoipa::path(post, path = "/login", tag = "session", security(()), request_body = Login, responses((status = 200, body = LoggedIn)))]
+#[utoipa::path(
+    post,
+    path = "/login",
+    operation_id = "login",
+    tag = "session",
+    security(()),
+    request_body = Login,
+    responses(
+        (status = 200, description = "The session has begun", body = LoggedIn),
+        (status = 401, description = "The user name or the password is wrong", body = ErrorBody),
+        (status = 429, description = "Too many failures; `Retry-After` says how long to wait", body = ErrorBody),
+    )
+)]
 pub(crate) async fn login(
     State(state): State<AdminState>,
     caller: Caller,
     over_tls: Option<Extension<OverTls>>,
     Body(login): Body<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Login { username, password, cookie } = login;
+    let (username, password) = (login.username.unwrap_or_default(), login.password.unwrap_or_default());
     let attempt =
         Attempt { door: Door::SignIn, address: caller.address, username: &username, password: &password };
     if !state.gate().check(attempt).await? {
@@ -93,7 +106,7 @@ pub(crate) async fn login(
     state.store().audit(AuditAction::SignIn, &caller.change(state.username(), now)).await?;
     let expires_in = state.tokens().lifetime_seconds();
     let csrf_token = state.tokens().csrf_token(&session);
-    let (set_cookie, access_token) = if cookie {
+    let (set_cookie, access_token) = if login.cookie == Some(true) {
         (Some(session_cookie(&token, expires_in, over_tls.is_some())), None)
     } else {
         (None, Some(token))
@@ -104,7 +117,13 @@ pub(crate) async fn login(
 /// Sign out
 ///
 /// The token is refused from now on, by every instance.
-#[utoipa::path(post, path = "/logout", tag = "session", responses((status = 204)))]
+#[utoipa::path(
+    post,
+    path = "/logout",
+    operation_id = "logout",
+    tag = "session",
+    responses((status = 204, description = "The session has ended"))
+)]
 pub(crate) async fn logout(
     admin: Admin,
     State(state): State<AdminState>,
@@ -116,7 +135,13 @@ pub(crate) async fn logout(
 }
 
 /// The session of this request
-#[utoipa::path(get, path = "/session", tag = "session", responses((status = 200, body = CurrentSession)))]
+#[utoipa::path(
+    get,
+    path = "/session",
+    operation_id = "currentSession",
+    tag = "session",
+    responses((status = 200, description = "The session", body = CurrentSession))
+)]
 pub(crate) async fn current(admin: Admin, State(state): State<AdminState>) -> Json<CurrentSession> {
     Json(CurrentSession {
         username: admin.username().into(),

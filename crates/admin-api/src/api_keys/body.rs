@@ -20,8 +20,8 @@ pub(crate) const STATES: [&str; 5] = ["active", "cooling", "invalid", "exhausted
 const MAX_NOTE: usize = 500;
 
 /// A key to add.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewKey)]
 pub(crate) struct KeyForm {
     /// The key; printable ASCII, up to 8 KiB.
@@ -38,8 +38,8 @@ pub(crate) struct KeyForm {
 }
 
 /// What to change of a key. What is left out or null stays as it is.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = KeyPatch)]
 pub(crate) struct PatchForm {
     /// Whether it is used.
@@ -74,6 +74,7 @@ pub(crate) struct KeyView {
     #[schema(required, value_type = Option<String>, format = DateTime)]
     state_until: Option<Timestamp>,
     /// Its share under `weighted`.
+    #[schema(minimum = 1, maximum = 1000)]
     weight: u16,
     /// For people.
     note: String,

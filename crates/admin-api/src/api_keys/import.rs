@@ -21,12 +21,12 @@ use crate::{
 const MAX_KEYS: usize = 100_000;
 
 /// Keys to add.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct KeyBatch {
     /// The keys: 1 to 100 000.
-    #[schema(required, min_items = 1, max_items = 100_000, write_only)]
-    keys: Vec<String>,
+    #[schema(required, nullable = false, min_items = 1, max_items = 100_000, write_only)]
+    keys: Option<Vec<String>>,
 }
 
 /// What became of a batch of keys.
@@ -58,18 +58,26 @@ impl Form for KeyBatch {}
 /// Add many keys
 ///
 /// In one transaction: either every key of `success_count` is there afterwards, or the answer is an error and none is.
-#[utoipa::path(post, path = "/proxy-configs/{id}/keys/batch", tag = "keys", params(("id" = i64, Path)),
-    request_body = KeyBatch, responses((status = 200, body = KeyBatchReport)))]
+#[utoipa::path(
+    post,
+    path = "/proxy-configs/{id}/keys/batch",
+    operation_id = "importKeys",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    request_body = KeyBatch,
+    responses((status = 200, description = "What became of them", body = KeyBatchReport))
+)]
 pub(crate) async fn import(
     admin: Admin,
     State(state): State<AdminState>,
     Id(config): Id,
     Body(batch): Body<KeyBatch>,
 ) -> Result<Json<KeyBatchReport>, ApiError> {
-    if !(1..=MAX_KEYS).contains(&batch.keys.len()) {
+    let texts = batch.keys.unwrap_or_default();
+    if !(1..=MAX_KEYS).contains(&texts.len()) {
         return Err(ApiError::field("keys", format!("must be a list of 1 to {MAX_KEYS} keys")));
     }
-    let (keys, mut report) = sort_out(&batch.keys);
+    let (keys, mut report) = sort_out(&texts);
     let (config, by, store) = (ConfigId(config), admin.change(), state.store());
     let added = state
         .change(async move { store.add_keys(config, keys, &by).await.map(|added| (config, added)) })

@@ -12,7 +12,7 @@ use axum::{
 };
 use rotator_core::{
     model::{ApiKey, ConfigId, KeyId, KeyState},
-    store::{KeyPatch, KeyQuery, Page},
+    store::{KeyPatch, KeyQuery},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -25,14 +25,14 @@ pub(crate) use self::{
 use crate::{
     admin::Admin,
     body::Body,
-    error::ApiError,
+    error::{ApiError, ErrorBody},
     query::{Id, List, Params, page, search},
     state::AdminState,
 };
 
 /// Which keys to list.
-#[derive(Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`.
@@ -47,8 +47,8 @@ pub(crate) struct ListParams {
 }
 
 /// Which keys to delete.
-#[derive(Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeleteParams {
     /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`. All when left out.
@@ -90,31 +90,44 @@ const NO_KEY: ApiError = ApiError::NotFound("key");
 /// List the keys of a proxy config
 ///
 /// In the order they were added, masked.
-#[utoipa::path(get, path = "/proxy-configs/{id}/keys", tag = "keys", params(("id" = i64, Path), ListParams),
-    responses((status = 200, body = List<KeyView>)))]
+#[utoipa::path(
+    get,
+    path = "/proxy-configs/{id}/keys",
+    operation_id = "listKeys",
+    tag = "keys",
+    params(("id" = i64, Path), ListParams),
+    responses((status = 200, description = "A piece of the list", body = List<KeyView>))
+)]
 pub(crate) async fn list(
     _: Admin,
     State(state): State<AdminState>,
     Id(config): Id,
     Params(params): Params<ListParams>,
 ) -> Result<Json<List<KeyView>>, ApiError> {
-    let config = ConfigId(config);
-    let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
-    let mut query = KeyQuery { state: None, search: search(params.q)?, page };
-    let keys = match state_filter(params.state.as_deref())? {
-        StateFilter::Any => state.store().keys(config, &query).await?,
-        StateFilter::In(only) => {
-            query.state = Some(only);
-            state.store().keys(config, &query).await?
-        }
-        StateFilter::Nobody => Page { items: Vec::new(), next: None, total: 0 },
+    let only = match state_filter(params.state.as_deref())? {
+        StateFilter::Any => None,
+        StateFilter::In(only) => Some(only),
+        StateFilter::Nobody => return Ok(Json(List::empty())),
     };
+    let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
+    let query = KeyQuery { state: only, search: search(params.q)?, page };
+    let keys = state.store().keys(ConfigId(config), &query).await?;
     Ok(Json(List::of(keys, KeyView::from)))
 }
 
 /// Add a key
-#[utoipa::path(post, path = "/proxy-configs/{id}/keys", tag = "keys", params(("id" = i64, Path)), request_body = KeyForm,
-    responses((status = 201, body = KeyView, headers(("location", description = "The new key")))))]
+#[utoipa::path(
+    post,
+    path = "/proxy-configs/{id}/keys",
+    operation_id = "createKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    request_body = KeyForm,
+    responses(
+        (status = 201, description = "The new key, masked", body = KeyView, headers(("location", description = "Its path"))),
+        (status = 409, description = "The config has this key already", body = ErrorBody),
+    )
+)]
 pub(crate) async fn create(
     admin: Admin,
     State(state): State<AdminState>,
@@ -132,8 +145,14 @@ pub(crate) async fn create(
 }
 
 /// Delete the keys of a proxy config
-#[utoipa::path(delete, path = "/proxy-configs/{id}/keys", tag = "keys", params(("id" = i64, Path), DeleteParams),
-    responses((status = 200, body = Deleted)))]
+#[utoipa::path(
+    delete,
+    path = "/proxy-configs/{id}/keys",
+    operation_id = "deleteKeys",
+    tag = "keys",
+    params(("id" = i64, Path), DeleteParams),
+    responses((status = 200, description = "How many keys went", body = Deleted))
+)]
 pub(crate) async fn delete_all(
     admin: Admin,
     State(state): State<AdminState>,
@@ -152,7 +171,14 @@ pub(crate) async fn delete_all(
 }
 
 /// Show a key, masked
-#[utoipa::path(get, path = "/keys/{id}", tag = "keys", params(("id" = i64, Path)), responses((status = 200, body = KeyView)))]
+#[utoipa::path(
+    get,
+    path = "/keys/{id}",
+    operation_id = "showKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "The key, masked", body = KeyView))
+)]
 pub(crate) async fn show(
     _: Admin,
     State(state): State<AdminState>,
@@ -162,8 +188,15 @@ pub(crate) async fn show(
 }
 
 /// Change a key
-#[utoipa::path(patch, path = "/keys/{id}", tag = "keys", params(("id" = i64, Path)), request_body = PatchForm,
-    responses((status = 200, body = KeyView)))]
+#[utoipa::path(
+    patch,
+    path = "/keys/{id}",
+    operation_id = "updateKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    request_body = PatchForm,
+    responses((status = 200, description = "The key as it is now", body = KeyView))
+)]
 pub(crate) async fn update(
     admin: Admin,
     State(state): State<AdminState>,
@@ -174,7 +207,14 @@ pub(crate) async fn update(
 }
 
 /// Delete a key
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = i64, Path)), responses((status = 204)))]
+#[utoipa::path(
+    delete,
+    path = "/keys/{id}",
+    operation_id = "deleteKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    responses((status = 204, description = "The key is gone"))
+)]
 pub(crate) async fn delete(
     admin: Admin,
     State(state): State<AdminState>,
@@ -187,8 +227,14 @@ pub(crate) async fn delete(
 }
 
 /// Put a key back into rotation, now
-#[utoipa::path(post, path = "/keys/{id}/reset", tag = "keys", params(("id" = i64, Path)),
-    responses((status = 200, body = KeyView)))]
+#[utoipa::path(
+    post,
+    path = "/keys/{id}/reset",
+    operation_id = "resetKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "The key as it is now", body = KeyView))
+)]
 pub(crate) async fn reset(
     admin: Admin,
     State(state): State<AdminState>,
@@ -198,8 +244,17 @@ pub(crate) async fn reset(
 }
 
 /// Test a key with one request to its service
-#[utoipa::path(post, path = "/keys/{id}/test", tag = "keys", params(("id" = i64, Path)),
-    responses((status = 200, body = TestReport)))]
+#[utoipa::path(
+    post,
+    path = "/keys/{id}/test",
+    operation_id = "testKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    responses(
+        (status = 200, description = "What the request showed", body = TestReport),
+        (status = 409, description = "The stored key cannot be opened", body = ErrorBody),
+    )
+)]
 pub(crate) async fn test(
     _: Admin,
     State(state): State<AdminState>,

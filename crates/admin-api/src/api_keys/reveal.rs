@@ -9,19 +9,19 @@ use super::find;
 use crate::{
     admin::Admin,
     body::{Body, Form},
-    error::ApiError,
+    error::{ApiError, ErrorBody},
     gate::{Attempt, Door},
     query::Id,
     state::AdminState,
 };
 
 /// Proof that it is still the admin who asks.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Proof {
     /// The admin's password.
-    #[schema(required)]
-    password: String,
+    #[schema(required, nullable = false, write_only)]
+    password: Option<String>,
 }
 
 impl Form for Proof {}
@@ -36,8 +36,20 @@ pub(crate) struct Revealed {
 ///
 /// Needs the password again, and is refused when the audit log cannot be written. Wrong passwords are throttled like
 /// sign-ins.
-#[utoipa::path(post, path = "/keys/{id}/reveal", tag = "keys", params(("id" = i64, Path)), request_body = Proof,
-    responses((status = 200, body = Revealed)))]
+#[utoipa::path(
+    post,
+    path = "/keys/{id}/reveal",
+    operation_id = "revealKey",
+    tag = "keys",
+    params(("id" = i64, Path)),
+    request_body = Proof,
+    responses(
+        (status = 200, description = "The key", body = Revealed),
+        (status = 403, description = "The password is wrong, or the write is refused as cross-site", body = ErrorBody),
+        (status = 409, description = "The stored key cannot be opened", body = ErrorBody),
+        (status = 429, description = "Too many failures; `Retry-After` says how long to wait", body = ErrorBody),
+    )
+)]
 pub(crate) async fn reveal(
     admin: Admin,
     State(state): State<AdminState>,
@@ -45,7 +57,7 @@ pub(crate) async fn reveal(
     Body(proof): Body<Proof>,
 ) -> Result<Json<Revealed>, ApiError> {
     let id = KeyId(id);
-    let (username, password) = (admin.username(), &*proof.password);
+    let (username, password) = (admin.username(), proof.password.as_deref().unwrap_or_default());
     let attempt = Attempt { door: Door::Reveal, address: admin.caller.address, username, password };
     if !state.gate().check(attempt).await? {
         state.store().audit(AuditAction::KeyRevealRefused(id), &admin.change()).await?;

@@ -18,8 +18,8 @@ use utoipa::{
 use crate::{body::Form, error::ApiError};
 
 /// What an admin writes of a proxy config. What is left out or null has its default.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ProxyConfigForm {
     /// For people: 1 to 200 characters.
     #[schema(required, nullable = false, example = "OpenAI")]
@@ -90,8 +90,8 @@ pub(crate) struct ProxyConfigForm {
 pub(crate) struct Replacement(pub(crate) ProxyConfigForm);
 
 /// Whether clients may call a config.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Status {
     /// Whether clients may call it.
     #[schema(required, nullable = false)]

@@ -19,14 +19,14 @@ use self::body::{ProxyConfigForm, ProxyConfigView, Replacement, Status};
 use crate::{
     admin::Admin,
     body::Body,
-    error::ApiError,
+    error::{ApiError, ErrorBody},
     query::{Id, List, Params, page, search},
     state::AdminState,
 };
 
 /// Which proxy configs to list.
-#[derive(Default, Deserialize, IntoParams)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
     /// Part of a name or slug, in either case.
@@ -46,8 +46,14 @@ const NO_CONFIG: ApiError = ApiError::NotFound("proxy config");
 /// List proxy configs
 ///
 /// Newest first.
-#[utoipa::path(get, path = "/proxy-configs", tag = "proxy configs", params(ListParams),
-    responses((status = 200, body = List<ProxyConfigView>)))]
+#[utoipa::path(
+    get,
+    path = "/proxy-configs",
+    operation_id = "listProxyConfigs",
+    tag = "proxy configs",
+    params(ListParams),
+    responses((status = 200, description = "A piece of the list", body = List<ProxyConfigView>))
+)]
 pub(crate) async fn list(
     _: Admin,
     State(state): State<AdminState>,
@@ -64,8 +70,17 @@ pub(crate) async fn list(
 }
 
 /// Add a proxy config
-#[utoipa::path(post, path = "/proxy-configs", tag = "proxy configs", request_body = ProxyConfigForm,
-    responses((status = 201, body = ProxyConfigView, headers(("location", description = "The new config")))))]
+#[utoipa::path(
+    post,
+    path = "/proxy-configs",
+    operation_id = "createProxyConfig",
+    tag = "proxy configs",
+    request_body = ProxyConfigForm,
+    responses(
+        (status = 201, description = "The new config", body = ProxyConfigView, headers(("location", description = "Its path"))),
+        (status = 409, description = "The slug is taken", body = ErrorBody),
+    )
+)]
 pub(crate) async fn create(
     admin: Admin,
     State(state): State<AdminState>,
@@ -81,8 +96,14 @@ pub(crate) async fn create(
 }
 
 /// Show a proxy config
-#[utoipa::path(get, path = "/proxy-configs/{id}", tag = "proxy configs", params(("id" = i64, Path)),
-    responses((status = 200, body = ProxyConfigView)))]
+#[utoipa::path(
+    get,
+    path = "/proxy-configs/{id}",
+    operation_id = "showProxyConfig",
+    tag = "proxy configs",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "The config", body = ProxyConfigView))
+)]
 pub(crate) async fn show(
     _: Admin,
     State(state): State<AdminState>,
@@ -95,8 +116,18 @@ pub(crate) async fn show(
 ///
 /// What is left out gets its default. What was shown may be sent back with an edit: `id`, `key_counts`, `created_at`
 /// and `updated_at` are not looked at.
-#[utoipa::path(put, path = "/proxy-configs/{id}", tag = "proxy configs", params(("id" = i64, Path)),
-    request_body = ProxyConfigForm, responses((status = 200, body = ProxyConfigView)))]
+#[utoipa::path(
+    put,
+    path = "/proxy-configs/{id}",
+    operation_id = "replaceProxyConfig",
+    tag = "proxy configs",
+    params(("id" = i64, Path)),
+    request_body = ProxyConfigForm,
+    responses(
+        (status = 200, description = "The config as it is now", body = ProxyConfigView),
+        (status = 409, description = "The slug is taken", body = ErrorBody),
+    )
+)]
 pub(crate) async fn replace(
     admin: Admin,
     State(state): State<AdminState>,
@@ -109,8 +140,15 @@ pub(crate) async fn replace(
 }
 
 /// Switch a proxy config on or off
-#[utoipa::path(put, path = "/proxy-configs/{id}/status", tag = "proxy configs", params(("id" = i64, Path)),
-    request_body = Status, responses((status = 200, body = ProxyConfigView)))]
+#[utoipa::path(
+    put,
+    path = "/proxy-configs/{id}/status",
+    operation_id = "setProxyConfigStatus",
+    tag = "proxy configs",
+    params(("id" = i64, Path)),
+    request_body = Status,
+    responses((status = 200, description = "The config as it is now", body = ProxyConfigView))
+)]
 pub(crate) async fn set_status(
     admin: Admin,
     State(state): State<AdminState>,
@@ -127,8 +165,14 @@ pub(crate) async fn set_status(
 /// Delete a proxy config
 ///
 /// Its keys go with it.
-#[utoipa::path(delete, path = "/proxy-configs/{id}", tag = "proxy configs", params(("id" = i64, Path)),
-    responses((status = 204)))]
+#[utoipa::path(
+    delete,
+    path = "/proxy-configs/{id}",
+    operation_id = "deleteProxyConfig",
+    tag = "proxy configs",
+    params(("id" = i64, Path)),
+    responses((status = 204, description = "The config is gone"))
+)]
 pub(crate) async fn delete(
     admin: Admin,
     State(state): State<AdminState>,

@@ -1,0 +1,18 @@
+//! The admin API as a client sees it: real requests through the router, on a real database.
+#![expect(clippy::unwrap_used, reason = "assertions")]
+
+mod app_config;
+mod audit_log;
+mod cross_site;
+mod http;
+mod import;
+mod keys;
+mod openapi;
+mod outage;
+mod proxy_configs;
+mod reveal;
+mod secrecy;
+mod session;
+mod support;
+mod throttle;
+mod tokens;

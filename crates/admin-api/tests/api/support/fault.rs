@@ -1,0 +1,262 @@
+//! The adapters, failing on demand.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rotator_core::{
+    cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
+    model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
+    record::RequestRecord,
+    store::{
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeyUsage,
+        NewKey, Page, RouteSource, Store, StoreError,
+    },
+};
+use store_sqlite::SqliteStore;
+use tokio::sync::watch;
+
+/// A failure that can be had again and again.
+pub(crate) type MakeError = fn() -> StoreError;
+
+/// A store that fails, or dawdles, at one method when it is told to.
+pub(crate) struct FaultyStore {
+    inner: SqliteStore,
+    fault: Mutex<Option<(&'static str, MakeError)>>,
+    slow: Mutex<Option<&'static str>>,
+}
+
+/// A cache that goes away when it is told to.
+pub(crate) struct FaultyCache {
+    inner: Arc<dyn Cache>,
+    away: AtomicBool,
+}
+
+pub(crate) fn unavailable() -> StoreError {
+    StoreError::Unavailable(Box::new(io::Error::other("secret-host.internal refused the connection")))
+}
+
+pub(crate) fn full() -> StoreError {
+    StoreError::Full(Box::new(io::Error::other("no room in /var/lib/secret-path")))
+}
+
+pub(crate) fn inconsistent() -> StoreError {
+    StoreError::Inconsistent { what: "row 7 of secret_table".into() }
+}
+
+impl FaultyStore {
+    pub(crate) fn new(inner: SqliteStore) -> Self {
+        Self { inner, fault: Mutex::default(), slow: Mutex::default() }
+    }
+
+    /// From now on this method fails.
+    pub(crate) fn fail(&self, method: &'static str, error: MakeError) {
+        *self.fault.lock().unwrap() = Some((method, error));
+    }
+
+    /// From now on this method takes a while.
+    pub(crate) fn dawdle(&self, method: &'static str) {
+        *self.slow.lock().unwrap() = Some(method);
+    }
+
+    async fn fault(&self, method: &str) -> Result<(), StoreError> {
+        if *self.slow.lock().unwrap() == Some(method) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        match *self.fault.lock().unwrap() {
+            Some((failing, error)) if failing == method => Err(error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn configs(&self, query: &ConfigQuery) -> Result<Page<ConfigSummary>, StoreError> {
+        self.fault("configs").await?;
+        self.inner.configs(query).await
+    }
+
+    async fn config(&self, id: ConfigId) -> Result<Option<ConfigSummary>, StoreError> {
+        self.fault("config").await?;
+        self.inner.config(id).await
+    }
+
+    async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
+        self.fault("insert_config").await?;
+        self.inner.insert_config(spec, by).await
+    }
+
+    async fn replace_config(
+        &self,
+        id: ConfigId,
+        spec: ConfigSpec,
+        by: &Change,
+    ) -> Result<ProxyConfig, StoreError> {
+        self.fault("replace_config").await?;
+        self.inner.replace_config(id, spec, by).await
+    }
+
+    async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError> {
+        self.fault("set_config_active").await?;
+        self.inner.set_config_active(id, active, by).await
+    }
+
+    async fn delete_config(&self, id: ConfigId, by: &Change) -> Result<(), StoreError> {
+        self.fault("delete_config").await?;
+        self.inner.delete_config(id, by).await
+    }
+
+    async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError> {
+        self.fault("keys").await?;
+        self.inner.keys(config, query).await
+    }
+
+    async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.fault("key").await?;
+        self.inner.key(id).await
+    }
+
+    async fn add_keys(
+        &self,
+        config: ConfigId,
+        keys: Vec<NewKey>,
+        by: &Change,
+    ) -> Result<AddedKeys, StoreError> {
+        self.fault("add_keys").await?;
+        self.inner.add_keys(config, keys, by).await
+    }
+
+    async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError> {
+        self.fault("update_key").await?;
+        self.inner.update_key(id, patch, by).await
+    }
+
+    async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {
+        self.fault("delete_key").await?;
+        self.inner.delete_key(id, by).await
+    }
+
+    async fn delete_keys(
+        &self,
+        config: ConfigId,
+        state: Option<KeyState>,
+        by: &Change,
+    ) -> Result<u64, StoreError> {
+        self.fault("delete_keys").await?;
+        self.inner.delete_keys(config, state, by).await
+    }
+
+    async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError> {
+        self.fault("add_key_usage").await?;
+        self.inner.add_key_usage(usage).await
+    }
+
+    async fn route_sources(&self) -> Result<Vec<RouteSource>, StoreError> {
+        self.fault("route_sources").await?;
+        self.inner.route_sources().await
+    }
+
+    async fn route_source(&self, id: ConfigId) -> Result<Option<RouteSource>, StoreError> {
+        self.fault("route_source").await?;
+        self.inner.route_source(id).await
+    }
+
+    async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError> {
+        self.fault("audit").await?;
+        self.inner.audit(action, by).await
+    }
+
+    async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.fault("audit_entries").await?;
+        self.inner.audit_entries(limit).await
+    }
+
+    async fn revoke_session(&self, session: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        self.fault("revoke_session").await?;
+        self.inner.revoke_session(session, expires_at).await
+    }
+
+    async fn revoked_sessions(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.fault("revoked_sessions").await?;
+        self.inner.revoked_sessions(now).await
+    }
+
+    async fn append_requests(&self, records: &[RequestRecord]) -> Result<(), StoreError> {
+        self.fault("append_requests").await?;
+        self.inner.append_requests(records).await
+    }
+
+    async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError> {
+        self.fault("requests").await?;
+        self.inner.requests(limit).await
+    }
+
+    async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {
+        self.fault("prune_requests").await?;
+        self.inner.prune_requests(before, max_bytes).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.fault("ping").await?;
+        self.inner.ping().await
+    }
+}
+
+impl FaultyCache {
+    pub(crate) fn new(inner: Arc<dyn Cache>) -> Self {
+        Self { inner, away: AtomicBool::new(false) }
+    }
+
+    /// From now on it does not answer.
+    pub(crate) fn go_away(&self) {
+        self.away.store(true, Ordering::Relaxed);
+    }
+
+    fn fault(&self) -> Result<(), CacheError> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(CacheError::Unavailable(Box::new(io::Error::other("away"))));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Cache for FaultyCache {
+    fn turns(&self, pool: ConfigId) -> Arc<dyn Turns> {
+        self.inner.turns(pool)
+    }
+
+    async fn take(&self, window: &Window<'_>, cost: u32) -> Result<Taken, CacheError> {
+        self.fault()?;
+        self.inner.take(window, cost).await
+    }
+
+    async fn revision(&self) -> Result<u64, CacheError> {
+        self.inner.revision().await
+    }
+
+    async fn bump_revision(&self) -> Result<u64, CacheError> {
+        self.fault()?;
+        self.inner.bump_revision().await
+    }
+
+    fn revisions(&self) -> watch::Receiver<u64> {
+        self.inner.revisions()
+    }
+
+    async fn lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<LeaseToken>, CacheError> {
+        self.inner.lease(name, holder, ttl).await
+    }
+
+    async fn ping(&self) -> Result<(), CacheError> {
+        self.inner.ping().await
+    }
+}

@@ -1,0 +1,154 @@
+//! An admin API of its own for each test, and a client that makes a test read as what it does.
+
+mod client;
+mod fault;
+mod probe;
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use admin_api::{AdminCredentials, AdminParts, AdminSettings, AdminState, Build, SigningKey};
+use axum::Router;
+use cache_memory::MemoryCache;
+use jiff::Timestamp;
+use rotator_core::{cache::Cache, routes::Routes, secret::Secret, vault::KeyEncryptionKey};
+use store_sqlite::{KeyEncryptionKeys, OpenOptions, SqliteStore};
+use tempfile::TempDir;
+
+pub(crate) use self::{
+    client::{Answer, Client, llm_config, request},
+    fault::{FaultyCache, FaultyStore, MakeError, full, inconsistent, unavailable},
+    probe::FakeProbe,
+};
+
+pub(crate) const USERNAME: &str = "admin";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef-test";
+pub(crate) const ADDRESS: &str = "203.0.113.7";
+/// 2026-01-01T00:00:00Z
+const START: i64 = 1_767_225_600;
+
+/// A running admin API.
+pub(crate) struct Api {
+    pub(crate) router: Router,
+    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) cache: Arc<FaultyCache>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) probe: Arc<FakeProbe>,
+    now: Arc<AtomicI64>,
+    _folder: Arc<TempDir>,
+}
+
+impl Api {
+    /// On an empty database.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(PASSWORD).await
+    }
+
+    /// On an empty database, with this `ADMIN_PASSWORD`.
+    pub(crate) async fn start_with(password: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = OpenOptions {
+            path: folder.path().join("test.db"),
+            keys: KeyEncryptionKeys {
+                primary: KeyEncryptionKey::parse("a passphrase for the tests").unwrap(),
+                previous: Vec::new(),
+            },
+            keep_upgrade_copy: false,
+            reset_tables: false,
+            now: Timestamp::from_second(START).unwrap(),
+        };
+        let (store, _) = SqliteStore::open(options).await.unwrap();
+        let cache: Arc<dyn Cache> = Arc::new(MemoryCache::new());
+        let (store, cache) = (Arc::new(FaultyStore::new(store)), Arc::new(FaultyCache::new(cache)));
+        let routes = Arc::new(Routes::new(Arc::clone(&cache) as Arc<dyn Cache>));
+        let (probe, now) = (Arc::default(), Arc::new(AtomicI64::new(START)));
+        Self {
+            router: serve(&store, &cache, &routes, &probe, &now, password),
+            store,
+            cache,
+            routes,
+            probe,
+            now,
+            _folder: Arc::new(folder),
+        }
+    }
+
+    /// The same database under another `ADMIN_PASSWORD`, as after a restart.
+    pub(crate) fn restart_with(&self, password: &str) -> Self {
+        let Self { store, cache, routes, probe, now, _folder: folder, .. } = self;
+        Self {
+            router: serve(store, cache, routes, probe, now, password),
+            store: store.clone(),
+            cache: cache.clone(),
+            routes: routes.clone(),
+            probe: probe.clone(),
+            now: now.clone(),
+            _folder: folder.clone(),
+        }
+    }
+
+    /// Lets time pass for tokens and the audit log.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.now.fetch_add(time.as_secs().try_into().unwrap(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// How many changes other instances have heard of.
+    pub(crate) async fn revision(&self) -> u64 {
+        self.cache.revision().await.unwrap()
+    }
+
+    /// A client without a session.
+    pub(crate) fn stranger(&self) -> Client {
+        Client::new(self.router.clone(), ADDRESS.parse().unwrap())
+    }
+
+    /// A client without a session, at this address.
+    pub(crate) fn stranger_at(&self, address: &str) -> Client {
+        Client::new(self.router.clone(), address.parse::<IpAddr>().unwrap())
+    }
+
+    /// A client that has signed in.
+    pub(crate) async fn admin(&self) -> Client {
+        let answer = self.stranger().sign_in(USERNAME, PASSWORD).await;
+        self.stranger().with_bearer(answer.body["access_token"].as_str().unwrap())
+    }
+}
+
+fn serve(
+    store: &Arc<FaultyStore>,
+    cache: &Arc<FaultyCache>,
+    routes: &Arc<Routes>,
+    probe: &Arc<FakeProbe>,
+    now: &Arc<AtomicI64>,
+    password: &str,
+) -> Router {
+    let now = now.clone();
+    admin_api::router(AdminState::new(AdminParts {
+        store: store.clone(),
+        cache: cache.clone(),
+        routes: routes.clone(),
+        probe: probe.clone(),
+        credentials: AdminCredentials::parse(USERNAME, password).unwrap(),
+        signing_key: SigningKey::parse(&Secret::parse(JWT_SECRET).unwrap()).unwrap(),
+        clock: Arc::new(move || Timestamp::from_second(now.load(Ordering::Relaxed)).unwrap()),
+        settings: AdminSettings {
+            proxy_public_base_url: "https://keys.example.com".into(),
+            build: Build::Lightweight,
+            version: "1.2.3".into(),
+            database_type: "sqlite".into(),
+            cache_type: "memory".into(),
+            session_lifetime: Duration::from_hours(1),
+        },
+    }))
+}
