@@ -1,5 +1,6 @@
 """Starts the mock upstream and the real binary, and registers the services that the tests call."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -59,21 +60,28 @@ def nothing_leaks(upstream: Upstream) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("gateway")
+    with running_binary(tmp_path_factory.mktemp("gateway")) as url:
+        register_services(url, upstream.url)
+        yield Gateway(url)
+
+
+@contextlib.contextmanager
+def running_binary(folder: pathlib.Path) -> Iterator[str]:
+    """The binary, with everything it keeps in this folder; its address."""
     port = free_port()
     environment = {
         "ADMIN_PASSWORD": PASSWORD,
+        "BIND_ADDRESS": "127.0.0.1",
         "BACKEND_PORT": str(port),
         "DATABASE_PATH": str(folder / "api_key_rotator.db"),
         "GLOBAL_PROXY_KEYS": PROXY_KEY,
     }
-    gateway = Gateway(f"http://127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([BINARY], cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            wait_until_ready(gateway.url, process, folder / "log")
-            register_services(gateway.url, upstream.url)
-            yield gateway
+            wait_until_ready(url, process, folder / "log")
+            yield url
         finally:
             process.terminate()
             process.wait(STOP_TIMEOUT_SECONDS)

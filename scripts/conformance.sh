@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-binary=${API_KEY_ROTATOR_BIN:-target/debug/api-key-rotator}
-venv=target/conformance/venv
+binary=$(realpath -m "${API_KEY_ROTATOR_BIN:-target/debug/api-key-rotator}")
+venv=$PWD/target/conformance/venv
 
 # Runs "$@" when the files before "--" have changed since it last succeeded.
 once_per_version() {
@@ -42,5 +42,6 @@ once_per_version target/conformance/python.stamp conformance/requirements.txt --
 once_per_version conformance/node_modules/.stamp conformance/package.json conformance/package-lock.json -- install_node_sdks
 
 # A clean environment: no proxy, key or base URL of the machine's owner may reach the SDKs.
-exec env -i PATH="$PATH" HOME="$HOME" API_KEY_ROTATOR_BIN="$(realpath "$binary")" PYTHONDONTWRITEBYTECODE=1 \
-    "$venv/bin/python" -m pytest conformance "$@"
+cd conformance
+exec env -i PATH="$PATH" HOME="$HOME" API_KEY_ROTATOR_BIN="$binary" PYTHONDONTWRITEBYTECODE=1 \
+    "$venv/bin/python" -m pytest "$@"
