@@ -1,0 +1,62 @@
+//! What goes on beside requests, and how it ends without losing what was counted.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use proxy_hyper::RecordSender;
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    config::Logs,
+    data::Data,
+    refresh::{self, Usage},
+    request_log,
+    tls::Certificate,
+};
+
+/// What goes on beside requests.
+pub struct Background {
+    /// Request records that could not be written.
+    pub records_dropped: Arc<AtomicU64>,
+    /// Ends when nobody can send records any more.
+    record_writer: JoinHandle<()>,
+    /// Ends when told to.
+    usage_writer: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+/// How long the last records and counts may take to be written.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+impl Background {
+    /// Starts all of it on the current runtime; answers where request records are to be sent.
+    pub fn start(data: &Data, logs: Logs, certificate: Option<Arc<Certificate>>) -> (Self, RecordSender) {
+        let Data { store, cache, routes, health } = data.clone();
+        tokio::spawn(Arc::clone(&health).watch(Arc::clone(&store), Arc::clone(&cache)));
+        tokio::spawn(refresh::follow_changes(data.clone()));
+        tokio::spawn(request_log::retain(Arc::clone(&store), cache, logs));
+        if let Some(certificate) = certificate {
+            tokio::spawn(certificate.follow_files());
+        }
+        let (records, batches) = mpsc::channel(request_log::QUEUE);
+        let records_dropped = Arc::<AtomicU64>::default();
+        let record_writer =
+            tokio::spawn(request_log::write(batches, Arc::clone(&store), Arc::clone(&records_dropped)));
+        let stop = CancellationToken::new();
+        let usage_writer = tokio::spawn(Usage::default().flush_until(stop.clone(), routes, store));
+        (Self { records_dropped, record_writer, usage_writer, stop }, records)
+    }
+
+    /// Writes what is left, once the data path has ended.
+    pub async fn finish(self) {
+        self.stop.cancel();
+        let last_writes = async { tokio::join!(self.record_writer, self.usage_writer) };
+        if timeout(LAST_WRITES, last_writes).await.is_err() {
+            warn!("the last request records and key counts could not be written in time");
+        }
+    }
+}

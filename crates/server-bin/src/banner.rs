@@ -1,0 +1,54 @@
+//! What a person sees when the server has started.
+
+use std::{fmt::Write as _, path::Path};
+
+/// What a person wants to know when the server has started.
+pub struct Banner<'a> {
+    /// Where clients connect, without a final slash.
+    pub base_url: &'a str,
+    /// The database file.
+    pub database: &'a Path,
+    /// Where generated secrets are kept.
+    pub secrets: &'a Path,
+    /// The admin's name.
+    pub username: &'a str,
+    /// A password that was made just now.
+    pub new_password: Option<&'a str>,
+    /// A proxy key that was made just now.
+    pub new_proxy_key: Option<&'a str>,
+}
+
+impl Banner<'_> {
+    /// Whether it says something that is said only once.
+    pub fn is_needed(&self) -> bool {
+        self.new_password.is_some() || self.new_proxy_key.is_some()
+    }
+
+    /// The text.
+    pub fn text(&self, version: &str) -> String {
+        let Self { base_url, .. } = self;
+        let mut text = format!("\n  API Key Rotator {version}\n\n");
+        let mut row = |name: &str, value: &str| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {name:<15} {value}");
+        };
+        row("Database Type:", &format!("sqlite ({})", self.database.display()));
+        row("Cache Type:", "memory");
+        row("LLM clients:", &format!("{base_url}/llm/{{slug}}"));
+        row("Other clients:", &format!("{base_url}/proxy/{{slug}}"));
+        row("Admin API:", &format!("{base_url}/api/admin"));
+        row("Secrets:", &format!("{} (readable by this user only)", self.secrets.display()));
+        if self.is_needed() {
+            row("", "");
+            row("Made just now, and shown only this once:", "");
+            if let Some(password) = self.new_password {
+                row("  Admin:", self.username);
+                row("  Password:", password);
+            }
+            if let Some(key) = self.new_proxy_key {
+                row("  Proxy key:", key);
+            }
+        }
+        text
+    }
+}

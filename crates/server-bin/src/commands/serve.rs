@@ -1,0 +1,79 @@
+//! `serve`: from settings to a running server, and to its end.
+
+use std::{
+    ffi::OsStr,
+    io::{self, IsTerminal as _, Write as _},
+};
+
+use anyhow::Context as _;
+use tokio::runtime::Builder;
+use tracing::{info, warn};
+
+use super::load;
+use crate::{
+    backends::VERSION,
+    banner::Banner,
+    config::{Config, Inputs, LogFormat, variables as var},
+    secrets::Completed,
+    server::{Server, listen},
+    shutdown::Shutdown,
+    telemetry,
+};
+
+/// Threads for everything but proxied requests; those have their own.
+const CONTROL_THREADS: usize = 2;
+
+pub(super) fn run(inputs: &Inputs, unprotected: &[String]) -> anyhow::Result<()> {
+    let (config, secrets) = load(inputs)?;
+    telemetry::init(&config.logs, wants_colour(inputs))?;
+    for problem in unprotected.iter().chain(&config.warnings) {
+        warn!("{problem}");
+    }
+    secrets.save()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("the threads of the server cannot be started")?;
+    let result = runtime.block_on(Box::pin(serve(config, &secrets)));
+    // Whatever is still running was given up on.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(config: Config, secrets: &Completed) -> anyhow::Result<()> {
+    let shutdown = Shutdown::default();
+    shutdown.on_signals().context("signals cannot be received")?;
+    let address = config.server.address;
+    let listener = listen(address)
+        .with_context(|| format!("cannot listen on {address}; check BIND_ADDRESS and BACKEND_PORT"))?;
+    let database = config.database.path.clone();
+    let username = config.access.username.clone();
+    let wants_banner = config.logs.format == LogFormat::Text || io::stderr().is_terminal();
+    let server = Server::start(config, listener).await?;
+
+    info!("Database Type: sqlite");
+    info!("Cache Type: memory");
+    info!(address = %server.address, base_url = server.base_url, version = VERSION, "listening");
+    let banner = Banner {
+        base_url: &server.base_url,
+        database: &database,
+        secrets: &secrets.file,
+        username: &username,
+        new_password: secrets.made(&var::ADMIN_PASSWORD),
+        new_proxy_key: secrets.made(&var::GLOBAL_PROXY_KEYS),
+    };
+    if wants_banner || banner.is_needed() {
+        // The server serves, whether anybody reads its banner or not.
+        let _ = io::stderr().write_all(banner.text(VERSION).as_bytes());
+    }
+    server.run(shutdown).await;
+    Ok(())
+}
+
+/// See <https://no-color.org>.
+fn wants_colour(inputs: &Inputs) -> bool {
+    let set = |(name, value): &(_, _)| name == OsStr::new("NO_COLOR") && value != OsStr::new("");
+    !inputs.environment.iter().any(set)
+}

@@ -1,0 +1,119 @@
+//! Who gets in, and the keys that protect what is stored.
+
+use admin_api::{AdminCredentials, SigningKey};
+use rotator_core::{secret::Secret, vault::KeyEncryptionKey};
+
+use super::{ConfigError, Values, parse, variables as var, weak};
+
+/// Who gets in, and the keys that protect what is stored.
+pub struct Access {
+    /// The admin's name.
+    pub username: String,
+    /// What the admin signs in with: that name, and a password or its hash.
+    pub credentials: AdminCredentials,
+    /// Signs admin sessions.
+    pub signing_key: SigningKey,
+    /// What clients show; an empty list lets nobody in.
+    pub proxy_keys: Vec<Secret>,
+    /// What protects the keys in the database.
+    pub encryption: EncryptionKeys,
+    /// Opens `/metrics` to other machines.
+    pub metrics_token: Option<Secret>,
+}
+
+/// What protects the keys in the database.
+#[derive(Debug)]
+pub struct EncryptionKeys {
+    /// Wraps the data key.
+    pub current: KeyEncryptionKey,
+    /// What wrapped it before a change.
+    pub previous: Option<KeyEncryptionKey>,
+}
+
+const MAX_USERNAME: usize = 100;
+const MIN_PASSWORD: usize = 8;
+const MIN_JWT_SECRET: usize = 32;
+const MIN_PROXY_KEY: usize = 16;
+const MIN_METRICS_TOKEN: usize = 16;
+
+impl Access {
+    pub(super) fn read(values: &Values, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+        let proxy_keys = values.required(&var::GLOBAL_PROXY_KEYS, proxy_keys)?;
+        if proxy_keys.is_empty() {
+            warnings.push("GLOBAL_PROXY_KEYS is empty, so every client is refused".into());
+        }
+        if proxy_keys.iter().any(|key| key.expose().len() < MIN_PROXY_KEY) {
+            warnings.push(format!(
+                "GLOBAL_PROXY_KEYS has a key of fewer than {MIN_PROXY_KEY} characters, which is easy to guess"
+            ));
+        }
+        let username = values.required(&var::ADMIN_USERNAME, username)?;
+        Ok(Self {
+            credentials: values.required(&var::ADMIN_PASSWORD, |text| credentials(&username, text))?,
+            username,
+            signing_key: values.required(&var::JWT_SECRET, signing_key)?,
+            proxy_keys,
+            encryption: EncryptionKeys {
+                current: values.required(&var::ENCRYPTION_KEY, encryption_key)?,
+                previous: values.optional(&var::ENCRYPTION_KEY_PREVIOUS, KeyEncryptionKey::parse)?,
+            },
+            metrics_token: values.optional(&var::METRICS_TOKEN, metrics_token)?,
+        })
+    }
+}
+
+fn username(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > MAX_USERNAME || name.chars().any(char::is_control) {
+        return Err(format!("must be 1 to {MAX_USERNAME} characters without control characters"));
+    }
+    Ok(name.to_owned())
+}
+
+fn credentials(username: &str, password: &str) -> Result<AdminCredentials, String> {
+    weak::refuse_sample(password)?;
+    if password.chars().count() < MIN_PASSWORD {
+        return Err(format!("must have at least {MIN_PASSWORD} characters"));
+    }
+    AdminCredentials::parse(username, password).map_err(|_| {
+        "must be a password or a whole Argon2id hash as `api-key-rotator hash-password` prints it; \
+         in an .env file a hash belongs in single quotes, or its $ signs are lost"
+            .into()
+    })
+}
+
+fn signing_key(text: &str) -> Result<SigningKey, String> {
+    weak::refuse_sample(text)?;
+    if text.len() < MIN_JWT_SECRET {
+        return Err(format!(
+            "must have at least {MIN_JWT_SECRET} bytes; `openssl rand -base64 48` prints a good one, \
+             and while it is unset one is generated"
+        ));
+    }
+    SigningKey::parse(&Secret::parse(text)?)
+}
+
+fn proxy_keys(text: &str) -> Result<Vec<Secret>, String> {
+    let mut keys: Vec<Secret> = Vec::new();
+    for part in parse::list(text) {
+        weak::refuse_sample(part)?;
+        let key = Secret::parse(part)?;
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+fn encryption_key(text: &str) -> Result<KeyEncryptionKey, String> {
+    weak::refuse_sample(text)?;
+    KeyEncryptionKey::parse(text)
+}
+
+fn metrics_token(text: &str) -> Result<Secret, String> {
+    weak::refuse_sample(text)?;
+    if text.trim().len() < MIN_METRICS_TOKEN {
+        return Err(format!("must have at least {MIN_METRICS_TOKEN} characters"));
+    }
+    Secret::parse(text)
+}

@@ -1,0 +1,136 @@
+//! What an operator may set, as checked values.
+//!
+//! To add a variable, give it a row in [`variables`], a field in the struct of its section, and a line in that
+//! section's `read`; `make env-examples` writes the documentation.
+
+mod access;
+mod logs;
+mod parse;
+mod report;
+mod server;
+mod sources;
+mod storage;
+mod upstream;
+pub mod variables;
+mod weak;
+
+use std::path::PathBuf;
+
+pub use access::{Access, EncryptionKeys};
+pub use logs::{LogFormat, Logs};
+pub use report::{Language, env_example, report};
+pub use server::{Server, TlsFiles};
+pub use sources::{Inputs, Layer, Setting, Values};
+pub use storage::{CacheKind, Database, DatabaseKind};
+pub use upstream::Upstream;
+
+use variables::{Variable, Visibility};
+
+/// Everything an operator may set.
+pub struct Config {
+    /// Who gets in.
+    pub access: Access,
+    /// The listener.
+    pub server: Server,
+    /// What is written down.
+    pub logs: Logs,
+    /// The way to the APIs.
+    pub upstream: Upstream,
+    /// Where durable data is.
+    pub database: Database,
+    /// Where shared, expiring data is.
+    pub cache: CacheKind,
+    /// What is allowed but unwise, as sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Why the configuration cannot be used: one sentence that says where, what and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// One variable is wrong, alone or beside others.
+    #[error("{name} {problem}{found}")]
+    Variable {
+        /// Which.
+        name: &'static str,
+        /// A clause: "must be …".
+        problem: String,
+        /// What was found and where, as far as it may be shown; begins with a semicolon.
+        found: String,
+    },
+    /// A variable of the environment is not text.
+    #[error("{name} must be UTF-8 text; it comes from the environment")]
+    Environment {
+        /// Which.
+        name: String,
+    },
+    /// The database is not the one that the rest of the configuration is for.
+    #[error("{0}")]
+    Database(String),
+    /// A file with settings or secrets cannot be used.
+    #[error("{} {problem}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// A clause that follows the path.
+        problem: String,
+    },
+}
+
+/// Longest value that an error sentence repeats, in characters.
+const MAX_SHOWN: usize = 60;
+
+impl Config {
+    /// Checks every value.
+    pub fn read(values: &Values) -> Result<Self, ConfigError> {
+        let mut warnings = Vec::new();
+        Ok(Self {
+            access: Access::read(values, &mut warnings)?,
+            server: Server::read(values)?,
+            logs: Logs::read(values)?,
+            upstream: Upstream::read(values)?,
+            database: Database::read(values)?,
+            cache: CacheKind::read(values)?,
+            warnings,
+        })
+    }
+}
+
+impl ConfigError {
+    /// A variable that is wrong beside others.
+    pub fn variable(variable: &Variable, problem: impl Into<String>) -> Self {
+        Self::Variable { name: variable.name, problem: problem.into(), found: String::new() }
+    }
+
+    fn of_setting(variable: &Variable, problem: String, setting: &Setting) -> Self {
+        let Setting { text, source } = setting;
+        let found = match variable.visibility {
+            Visibility::Secret => format!("; it comes from {source}"),
+            Visibility::Public => {
+                let shown: String = text.chars().take(MAX_SHOWN).collect();
+                format!("; it is {shown:?} in {source}")
+            }
+        };
+        Self::Variable { name: variable.name, problem, found }
+    }
+}
+
+impl Values {
+    /// A value that has a default, or must be set.
+    fn required<T>(
+        &self,
+        variable: &'static Variable,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        self.optional(variable, parse)?.ok_or_else(|| ConfigError::variable(variable, "must be set"))
+    }
+
+    /// A value that may be missing.
+    fn optional<T>(
+        &self,
+        variable: &'static Variable,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(setting) = self.get(variable) else { return Ok(None) };
+        parse(&setting.text).map(Some).map_err(|problem| ConfigError::of_setting(variable, problem, &setting))
+    }
+}

@@ -1,0 +1,28 @@
+//! What `/metrics` says beside what the data path counts.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::{backends::BUILD, health::Health};
+
+/// Prometheus text exposition format, version 0.0.4.
+pub fn render(data_path: &str, health: &Health, records_dropped: &AtomicU64) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "{data_path}\
+         # HELP akr_build_info The version that runs.\n\
+         # TYPE akr_build_info gauge\n\
+         akr_build_info{{version=\"{version}\",build=\"{BUILD}\"}} 1\n\
+         # HELP akr_store_up Whether the database answers.\n\
+         # TYPE akr_store_up gauge\n\
+         akr_store_up {}\n\
+         # HELP akr_cache_up Whether the cache answers.\n\
+         # TYPE akr_cache_up gauge\n\
+         akr_cache_up {}\n\
+         # HELP akr_request_records_unwritten_total Request records that the database did not take.\n\
+         # TYPE akr_request_records_unwritten_total counter\n\
+         akr_request_records_unwritten_total {}\n",
+        u8::from(health.store_is_up()),
+        u8::from(health.cache_is_up()),
+        records_dropped.load(Relaxed),
+    )
+}

@@ -1,0 +1,67 @@
+//! From finished requests to the request log, and how the log is kept small. Nothing here can hold up a request.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use rotator_core::{cache::Cache, record::RequestRecord, store::Store};
+use tokio::{
+    sync::mpsc::Receiver,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{info, warn};
+
+use crate::{clock, config::Logs};
+
+/// Batches that may wait for the writer; beyond them records are dropped, and counted by the data path.
+pub const QUEUE: usize = 64;
+/// Batches are written together up to about so many records.
+const MAX_RECORDS: usize = 2_000;
+const RETENTION_PERIOD: Duration = Duration::from_mins(15);
+const LEASE: &str = "request-log-retention";
+
+/// Appends records until their senders are gone. What cannot be written is dropped.
+pub async fn write(
+    mut batches: Receiver<Vec<RequestRecord>>,
+    store: Arc<dyn Store>,
+    dropped: Arc<AtomicU64>,
+) {
+    while let Some(mut records) = batches.recv().await {
+        while records.len() < MAX_RECORDS
+            && let Ok(more) = batches.try_recv()
+        {
+            records.extend(more);
+        }
+        if let Err(error) = store.append_requests(&records).await {
+            let records = records.len();
+            dropped.fetch_add(records as u64, Relaxed);
+            warn!(error = &error as &dyn std::error::Error, records, "request records dropped");
+        }
+    }
+}
+
+/// Deletes old records from time to time, on one instance of all.
+pub async fn retain(store: Arc<dyn Store>, cache: Arc<dyn Cache>, logs: Logs) {
+    let instance = format!("{}-{}", std::process::id(), clock::now().as_nanosecond());
+    let mut ticks = interval(RETENTION_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // Held until the next tick, so that the others leave it to us.
+        if !matches!(cache.lease(LEASE, &instance, RETENTION_PERIOD).await, Ok(Some(_))) {
+            continue;
+        }
+        let before = clock::now() - logs.request_log_age;
+        match store.prune_requests(before, logs.request_log_bytes).await {
+            Ok(0) => {}
+            Ok(records) => info!(records, "old request records deleted"),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "old request records cannot be deleted");
+            }
+        }
+    }
+}

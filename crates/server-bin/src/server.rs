@@ -1,0 +1,181 @@
+//! All parts put together, and taken apart again.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use admin_api::{AdminCredentials, AdminParts, AdminSettings, AdminState, SigningKey};
+use anyhow::Context as _;
+use proxy_hyper::{Control, ControlRequest, Metrics, Parts, Proxy, Settings};
+use rotator_core::{access::ProxyKeys, probe::KeyProbe};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{runtime::Handle, task::spawn_blocking};
+use tracing::{info, warn};
+
+use crate::{
+    app::{self, App, Caller},
+    backends::{BUILD_KIND, OpenStore},
+    background::Background,
+    clock,
+    config::{self, Access, Config},
+    data::Data,
+    metrics,
+    shutdown::Shutdown,
+    tls::Certificate,
+};
+
+/// A running server.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Under which clients reach it, without a final slash.
+    pub base_url: String,
+    proxy: Proxy,
+    data: Data,
+    store: OpenStore,
+    background: Background,
+    drain_timeout: Duration,
+}
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+const SESSION_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Binds an address. `::` takes IPv4 too.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+impl Server {
+    /// Opens everything and serves the listener. The runtime it is called on carries all but proxied requests.
+    pub async fn start(config: Config, listener: TcpListener) -> anyhow::Result<Self> {
+        let Config { access, server, logs, upstream, database, .. } = config;
+        let Access { credentials, signing_key, proxy_keys, encryption, metrics_token, .. } = access;
+        let address = listener.local_addr()?;
+        let base_url = base_url(&server, address);
+        let certificate = server.tls.as_ref().map(Certificate::load).transpose()?;
+        let (data, store) = Data::open(&database, encryption).await?;
+        let (background, records) = Background::start(&data, logs, certificate.clone());
+
+        // The admin API tests keys by way of the data path, and the data path leads to the admin API.
+        let app = Arc::new(OnceLock::new());
+        let parts = Parts {
+            settings: settings(&server, &upstream),
+            routes: Arc::clone(&data.routes),
+            proxy_keys: Arc::new(ProxyKeys::new(&proxy_keys)),
+            records,
+            control: control(Arc::clone(&app)),
+            tls: certificate.map(|certificate| certificate.server_config()).transpose()?.map(Arc::new),
+        };
+        let proxy = Proxy::start(&parts, listener)?;
+        let probe = Arc::new(proxy.probe().context("there is no worker")?);
+        let admin = admin(&data, probe, (credentials, signing_key), &base_url);
+        app.get_or_init(|| App {
+            admin: admin_api::router(admin),
+            health: Arc::clone(&data.health),
+            metrics: metrics(&data, &background, proxy.metrics()),
+            metrics_token: ProxyKeys::new(&metrics_token),
+            clock: clock::now,
+        });
+        Ok(Self { address, base_url, proxy, data, store, background, drain_timeout: server.drain_timeout })
+    }
+
+    /// Serves until it is told to end, and ends: readiness first, then the listener, requests, counts, the database.
+    pub async fn run(self, shutdown: Shutdown) {
+        let Self { proxy, data, store, background, drain_timeout, .. } = self;
+        shutdown.unready.cancelled().await;
+        data.health.drain();
+        shutdown.drain.cancelled().await;
+        info!(requests = proxy.metrics().active_requests(), "draining");
+        let drained = spawn_blocking(move || proxy.drain(drain_timeout));
+        if shutdown.now.run_until_cancelled(drained).await.is_none() {
+            warn!("requests were dropped");
+        }
+        background.finish().await;
+        store.close().await;
+        info!("stopped");
+    }
+}
+
+fn settings(server: &config::Server, upstream: &config::Upstream) -> Settings {
+    let mut settings = Settings::default();
+    settings.workers = server.workers.unwrap_or(settings.workers);
+    settings.client.max_body_bytes = server.max_body_bytes;
+    settings.upstream.connect_timeout = upstream.connect_timeout;
+    settings.upstream.generic_response_timeout = upstream.generic_timeout;
+    settings.upstream.llm_response_timeout = upstream.llm_timeout;
+    settings.upstream.body_timeout = upstream.idle_timeout;
+    settings.max_attempts = upstream.max_attempts.get();
+    settings.debug_headers = server.debug_headers;
+    settings.address_policy = upstream.addresses;
+    settings.roots = Arc::clone(&upstream.roots);
+    settings.outbound_proxies = Arc::clone(&upstream.proxies);
+    settings
+}
+
+/// Leads from the data path to the app, once there is one.
+fn control(app: Arc<OnceLock<App>>) -> Control {
+    Control::new(Handle::current(), move |ControlRequest { request, client, is_tls, request_id }| {
+        let app = Arc::clone(&app);
+        async move {
+            let caller = Caller { address: client, over_tls: is_tls, request_id };
+            match app.get() {
+                Some(app) => app.respond(request, caller).await,
+                None => app::starting(&caller),
+            }
+        }
+    })
+}
+
+fn admin(
+    data: &Data,
+    probe: Arc<dyn KeyProbe>,
+    (credentials, signing_key): (AdminCredentials, SigningKey),
+    base_url: &str,
+) -> AdminState {
+    let settings = AdminSettings {
+        proxy_public_base_url: base_url.to_owned(),
+        build: BUILD_KIND,
+        version: env!("CARGO_PKG_VERSION").into(),
+        database_type: "sqlite".into(),
+        cache_type: "memory".into(),
+        session_lifetime: SESSION_LIFETIME,
+    };
+    AdminState::new(AdminParts {
+        store: Arc::clone(&data.store),
+        cache: Arc::clone(&data.cache),
+        routes: Arc::clone(&data.routes),
+        probe,
+        credentials,
+        signing_key,
+        clock: Arc::new(clock::now),
+        settings,
+    })
+}
+
+fn metrics(
+    data: &Data,
+    background: &Background,
+    data_path: Metrics,
+) -> Box<dyn Fn() -> String + Send + Sync> {
+    let (health, dropped) = (Arc::clone(&data.health), Arc::clone(&background.records_dropped));
+    Box::new(move || metrics::render(&data_path.render(), &health, &dropped))
+}
+
+/// Under which clients reach the server: what the operator says, or this machine.
+fn base_url(server: &config::Server, address: SocketAddr) -> String {
+    if let Some(url) = &server.public_base_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://localhost:{}", address.port())
+}
