@@ -1,94 +1,15 @@
-use std::{collections::BTreeMap, num::NonZeroU8, str::FromStr, time::Duration};
+use std::{num::NonZeroU8, str::FromStr, time::Duration};
 
 use http::{HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
 
-use super::{BaseUrl, ConfigSpec, HeaderRules, Limits, Methods, OutputFormat, Slug, Strategy, Target};
+use super::{ConfigFields, ConfigOptions, FieldError};
 use crate::{
     credential::{Credential, Place, Template, is_ours_to_set},
-    model::{ApiFormat, ConfigType},
+    model::{
+        ApiFormat, BaseUrl, ConfigSpec, ConfigType, HeaderRules, Limits, Methods, OutputFormat, Slug,
+        Strategy, Target,
+    },
 };
-
-/// A proxy config in its flat form, as a JSON body or a table row has it. [`ConfigSpec`] is the checked form.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfigFields {
-    /// For people.
-    pub name: String,
-    /// See [`Slug`].
-    pub slug: String,
-    /// `GENERIC` or `LLM`, in either case.
-    pub config_type: String,
-    /// Whether clients may call it.
-    pub is_active: bool,
-    /// `header` or `query`.
-    pub api_key_location: Option<String>,
-    /// The header or the query parameter that carries the key.
-    pub api_key_name: Option<String>,
-    /// The key in its surroundings, such as `Bearer {key}`.
-    pub api_key_template: Option<String>,
-    /// `ANY`, or the one method that clients may use.
-    pub method: Option<String>,
-    /// Of a `GENERIC` config.
-    pub target_url: Option<String>,
-    /// Of an `LLM` config.
-    pub target_base_url: Option<String>,
-    /// See [`ApiFormat`].
-    pub api_format: Option<String>,
-    /// See [`OutputFormat`].
-    pub output_format: Option<String>,
-    /// See [`Strategy`].
-    pub strategy: Option<String>,
-    /// Everything that has a default.
-    pub options: ConfigOptions,
-}
-
-/// The fields of a proxy config that have a default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ConfigOptions {
-    /// How many keys one request may try: 1 to 10.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_attempts: Option<u8>,
-    /// In milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connect_timeout_ms: Option<u64>,
-    /// In milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub response_timeout_ms: Option<u64>,
-    /// In milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub idle_timeout_ms: Option<u64>,
-    /// In bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_body_bytes: Option<u64>,
-    /// Set on every request.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub set_headers: BTreeMap<String, String>,
-    /// Taken from every request.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub remove_headers: Vec<String>,
-    /// Names the conversation under `sticky`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sticky_header: Option<String>,
-    /// See [`ConfigSpec::allow_encoded_slashes`].
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub allow_encoded_slashes: bool,
-    /// See [`ConfigSpec::accept_invalid_certs`].
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub accept_invalid_certs: bool,
-    /// See [`Target::Llm`].
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub body_api_key: bool,
-}
-
-/// What is wrong with one field, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldError {
-    /// The field's name in JSON.
-    pub field: &'static str,
-    /// A clause that follows the name: "must be …".
-    pub reason: String,
-}
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;
@@ -177,7 +98,7 @@ fn target(fields: &ConfigFields, checks: &mut Checks) -> Option<Target> {
     let credential = credential(fields, checks);
     match checks.parse("config_type", &fields.config_type)? {
         ConfigType::Generic => {
-            if credential.is_none() && checks.0.is_empty() {
+            if text(fields.api_key_location.as_ref()).is_none() {
                 checks
                     .fail("api_key_location", "must be header or query: it says where the API wants its key");
             }
@@ -213,27 +134,29 @@ fn required_url(field: &'static str, value: Option<&String>, checks: &mut Checks
 
 fn credential(fields: &ConfigFields, checks: &mut Checks) -> Option<Credential> {
     let location = text(fields.api_key_location.as_ref())?;
-    let Some(name) = text(fields.api_key_name.as_ref()) else {
+    let template: Option<Template> =
+        checks.parse("api_key_template", text(fields.api_key_template.as_ref()).unwrap_or("{key}"));
+    let name = text(fields.api_key_name.as_ref());
+    if name.is_none() {
         checks.fail("api_key_name", "is required: the header or the query parameter that carries the key");
-        return None;
-    };
+    }
     let place = match location.to_ascii_lowercase().as_str() {
-        "header" => {
-            let header = checks.header_name("api_key_name", name)?;
-            if is_ours_to_set(&header) {
-                checks
-                    .fail("api_key_name", format!("'{header}' is set by HTTP itself and cannot carry a key"));
-            }
-            Place::Header(header)
-        }
-        "query" => Place::Query(name.into()),
+        "header" => Place::Header(credential_header(name?, checks)?),
+        "query" => Place::Query(name?.into()),
         _ => {
             checks.fail("api_key_location", "must be header or query");
             return None;
         }
     };
-    let template = text(fields.api_key_template.as_ref()).unwrap_or("{key}");
-    Some(Credential { place, template: checks.parse::<Template>("api_key_template", template)? })
+    Some(Credential { place, template: template? })
+}
+
+fn credential_header(name: &str, checks: &mut Checks) -> Option<HeaderName> {
+    let header = checks.header_name("api_key_name", name)?;
+    if is_ours_to_set(&header) {
+        checks.fail("api_key_name", format!("'{header}' is set by HTTP itself and cannot carry a key"));
+    }
+    Some(header)
 }
 
 fn limits(options: &ConfigOptions, checks: &mut Checks) -> Limits {
@@ -259,74 +182,18 @@ fn header_rules(options: &ConfigOptions, checks: &mut Checks) -> HeaderRules {
         if is_ours_to_set(&name) {
             checks.fail("set_headers", format!("'{name}' is set by HTTP itself"));
         }
+        if rules.set.iter().any(|(other, _)| *other == name) {
+            checks.fail("set_headers", format!("'{name}' is there twice"));
+        }
         match HeaderValue::from_str(value) {
             Ok(value) => rules.set.push((name, value)),
             Err(_) => checks.fail("set_headers", format!("the value of '{name}' is not allowed in a header")),
         }
     }
+    // One order, however the names were capitalised, so that a spec comes back from its form as it was.
+    rules.set.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
     for name in &options.remove_headers {
         rules.remove.extend(checks.header_name("remove_headers", name));
     }
     rules
-}
-
-impl From<&ConfigSpec> for ConfigFields {
-    fn from(spec: &ConfigSpec) -> Self {
-        let mut fields = Self {
-            name: spec.name.clone(),
-            slug: spec.slug.as_str().into(),
-            config_type: spec.target.config_type().as_str().into(),
-            is_active: spec.is_active,
-            strategy: Some(spec.strategy.as_str().into()),
-            options: ConfigOptions::from(spec),
-            ..Self::default()
-        };
-        let credential = match &spec.target {
-            Target::Generic { url, credential, methods } => {
-                fields.target_url = Some(url.as_str().into());
-                fields.method = Some(methods.as_str().into());
-                Some(credential)
-            }
-            Target::Llm { base_url, api_format, output_format, credential, .. } => {
-                fields.target_base_url = Some(base_url.as_str().into());
-                fields.api_format = Some(api_format.as_str().into());
-                fields.output_format = Some(output_format.as_str().into());
-                credential.as_ref()
-            }
-        };
-        if let Some(Credential { place, template }) = credential {
-            let (location, name) = match place {
-                Place::Header(name) => ("header", name.as_str()),
-                Place::Query(name) => ("query", name.as_ref()),
-            };
-            fields.api_key_location = Some(location.into());
-            fields.api_key_name = Some(name.into());
-            fields.api_key_template = Some(template.to_string());
-        }
-        fields
-    }
-}
-
-impl From<&ConfigSpec> for ConfigOptions {
-    fn from(spec: &ConfigSpec) -> Self {
-        let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-        let rules = &spec.headers;
-        Self {
-            max_attempts: spec.limits.max_attempts.map(NonZeroU8::get),
-            connect_timeout_ms: spec.limits.connect_timeout.map(ms),
-            response_timeout_ms: spec.limits.response_timeout.map(ms),
-            idle_timeout_ms: spec.limits.idle_timeout.map(ms),
-            max_body_bytes: spec.limits.max_body_bytes,
-            set_headers: rules
-                .set
-                .iter()
-                .map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
-                .collect(),
-            remove_headers: rules.remove.iter().map(ToString::to_string).collect(),
-            sticky_header: spec.sticky_header.as_ref().map(ToString::to_string),
-            allow_encoded_slashes: spec.allow_encoded_slashes,
-            accept_invalid_certs: spec.accept_invalid_certs,
-            body_api_key: matches!(spec.target, Target::Llm { body_api_key: true, .. }),
-        }
-    }
 }

@@ -1,0 +1,92 @@
+//! A proxy config as a form: `check` makes a [`ConfigSpec`](super::ConfigSpec) of it, `show` makes a form of a spec again.
+
+mod check;
+mod show;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A proxy config in its flat form, as a JSON body or a table row has it. [`ConfigSpec`](super::ConfigSpec) is the checked form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigFields {
+    /// For people.
+    pub name: String,
+    /// See [`Slug`](super::Slug).
+    pub slug: String,
+    /// `GENERIC` or `LLM`, in either case.
+    pub config_type: String,
+    /// Whether clients may call it.
+    pub is_active: bool,
+    /// `header` or `query`.
+    pub api_key_location: Option<String>,
+    /// The header or the query parameter that carries the key.
+    pub api_key_name: Option<String>,
+    /// The key in its surroundings, such as `Bearer {key}`.
+    pub api_key_template: Option<String>,
+    /// `ANY`, or the one method that clients may use.
+    pub method: Option<String>,
+    /// Of a `GENERIC` config.
+    pub target_url: Option<String>,
+    /// Of an `LLM` config.
+    pub target_base_url: Option<String>,
+    /// See [`ApiFormat`](super::ApiFormat).
+    pub api_format: Option<String>,
+    /// See [`OutputFormat`](super::OutputFormat).
+    pub output_format: Option<String>,
+    /// See [`Strategy`](super::Strategy).
+    pub strategy: Option<String>,
+    /// Everything that has a default.
+    pub options: ConfigOptions,
+}
+
+/// The fields of a proxy config that have a default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigOptions {
+    /// How many keys one request may try: 1 to 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u8>,
+    /// In milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_timeout_ms: Option<u64>,
+    /// In milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_timeout_ms: Option<u64>,
+    /// In milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_ms: Option<u64>,
+    /// In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_body_bytes: Option<u64>,
+    /// Set on every request.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_headers: BTreeMap<String, String>,
+    /// Taken from every request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove_headers: Vec<String>,
+    /// Names the conversation under `sticky`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky_header: Option<String>,
+    /// See [`ConfigSpec::allow_encoded_slashes`](super::ConfigSpec::allow_encoded_slashes).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_encoded_slashes: bool,
+    /// See [`ConfigSpec::accept_invalid_certs`](super::ConfigSpec::accept_invalid_certs).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accept_invalid_certs: bool,
+    /// See [`Target::Llm`](super::Target::Llm).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub body_api_key: bool,
+}
+
+/// What is wrong with one field, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name in JSON.
+    pub field: &'static str,
+    /// A clause that follows the name: "must be …".
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests;
