@@ -4,4 +4,5 @@
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
 mod rotation;
+mod streaming;
 mod support;

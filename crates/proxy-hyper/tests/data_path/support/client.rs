@@ -129,3 +129,14 @@ pub async fn burst(address: SocketAddr, path: &str, count: usize) {
         response.into_body().collect().await.unwrap();
     }
 }
+
+/// Reads an answer's body until this text has come.
+pub async fn read_until(body: &mut Incoming, text: &str) -> String {
+    let mut bytes = Vec::new();
+    while !String::from_utf8_lossy(&bytes).contains(text) {
+        let frame = timeout(PATIENCE, body.frame()).await.unwrap();
+        let frame = frame.unwrap_or_else(|| panic!("no {text:?} in {:?}", String::from_utf8_lossy(&bytes)));
+        bytes.extend_from_slice(frame.unwrap().data_ref().unwrap_or(&Bytes::new()));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -211,6 +211,15 @@ impl Running {
     }
 }
 
+/// Waits, for at most five seconds, until something holds.
+pub async fn eventually(condition: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "it never came to that");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(proxy) = self.proxy.take() else { return };

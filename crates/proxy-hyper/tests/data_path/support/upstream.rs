@@ -153,3 +153,19 @@ pub async fn read_head(socket: &mut TcpStream) -> Vec<u8> {
     }
     bytes
 }
+
+/// The head of an endless stream of server-sent events.
+pub const EVENT_STREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+
+/// A piece of a chunked body.
+pub fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
+    let data = data.as_ref();
+    [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
+}
+
+/// Waits until the other side has closed; what still comes is thrown away.
+pub async fn until_closed(socket: &mut TcpStream) {
+    let mut scratch = vec![0; 64 << 10];
+    while socket.read(&mut scratch).await.unwrap_or(0) > 0 {}
+}
