@@ -190,6 +190,9 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
         if let Some(seconds) = error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         let head = response.into_parts().0;
         response = (head.status, head.headers, Json(error.into_body(request_id))).into_response();
     }

@@ -40,6 +40,7 @@ async fn a_failure_says_what_is_wrong_and_which_request_it_was() {
     let answer = api.stranger().get("/session").await;
 
     assert_eq!(answer.header(header::CONTENT_TYPE), "application/json");
+    assert_eq!(answer.header(header::WWW_AUTHENTICATE), "Bearer");
     assert_eq!(
         answer.body,
         json!({

@@ -3,6 +3,8 @@
 
 mod app_config;
 mod audit_log;
+mod config_fields;
+mod config_list;
 mod cross_site;
 mod http;
 mod import;

@@ -137,3 +137,11 @@ impl Answer {
 pub(crate) fn llm_config(slug: &str) -> Value {
     json!({ "name": slug, "slug": slug, "config_type": "LLM", "target_base_url": "https://api.example.com/v1" })
 }
+
+/// A small REST service.
+pub(crate) fn generic_config(slug: &str) -> Value {
+    json!({
+        "name": "Weather", "slug": slug, "config_type": "GENERIC", "target_url": "https://weather.example.com/v2",
+        "api_key_location": "query", "api_key_name": "appid",
+    })
+}

@@ -22,7 +22,7 @@ use store_sqlite::{KeyEncryptionKeys, OpenOptions, SqliteStore};
 use tempfile::TempDir;
 
 pub(crate) use self::{
-    client::{Answer, Client, llm_config, request},
+    client::{Answer, Client, generic_config, llm_config, request},
     fault::{FaultyCache, FaultyStore, MakeError, full, inconsistent, unavailable},
     probe::FakeProbe,
 };
