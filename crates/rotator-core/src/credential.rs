@@ -107,7 +107,8 @@ impl Credential {
                 ReadyPlace::Header(name.clone(), value)
             }
             Place::Query(name) => {
-                let pair = format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(&text, QUERY));
+                let pair =
+                    format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(&text, QUERY));
                 ReadyPlace::Query(name.clone(), Secret::parse(&pair).ok()?)
             }
         };
