@@ -29,9 +29,6 @@ pub struct Background {
     stop: CancellationToken,
 }
 
-/// How long the last records and counts may take to be written.
-const LAST_WRITES: Duration = Duration::from_secs(5);
-
 impl Background {
     /// Starts all of it on the current runtime; answers where request records are to be sent.
     pub fn start(data: &Data, logs: Logs, certificate: Option<Arc<Certificate>>) -> (Self, RecordSender) {
@@ -51,11 +48,11 @@ impl Background {
         (Self { records_dropped, record_writer, usage_writer, stop }, records)
     }
 
-    /// Writes what is left, once the data path has ended.
-    pub async fn finish(self) {
+    /// Writes what is left, once the data path has ended; gives up after `patience`.
+    pub async fn finish(self, patience: Duration) {
         self.stop.cancel();
         let last_writes = async { tokio::join!(self.record_writer, self.usage_writer) };
-        if timeout(LAST_WRITES, last_writes).await.is_err() {
+        if timeout(patience, last_writes).await.is_err() {
             warn!("the last request records and key counts could not be written in time");
         }
     }

@@ -52,3 +52,26 @@ impl Banner<'_> {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_shown_only_when_they_are_new() {
+        let old = Banner {
+            base_url: "http://localhost:8000",
+            database: Path::new("data/rotator.db"),
+            secrets: Path::new("data/secrets.env"),
+            username: "admin",
+            new_password: None,
+            new_proxy_key: None,
+        };
+        let new = Banner { new_password: Some("open sesame"), ..old };
+
+        assert!(!old.text("1.0").contains("shown only this once"));
+        assert!(old.text("1.0").contains("http://localhost:8000/llm/{slug}"));
+        assert!(new.text("1.0").contains("open sesame"));
+        assert!(!new.text("1.0").contains("Proxy key"));
+    }
+}

@@ -115,6 +115,18 @@ mod tests {
     }
 
     #[test]
+    fn no_option_carries_a_secret() {
+        let values = ["--bind=::1", "--port=1", "--database=d", "--log-level=off", "--log-format=json"];
+        let (_, inputs) = Cli::parse_from(["api-key-rotator"].iter().chain(&values)).into_parts(Vec::new());
+
+        assert_eq!(inputs.flags.len(), values.len());
+        for (name, _) in inputs.flags {
+            let variable = var::ALL.iter().find(|variable| variable.name == name).unwrap();
+            assert_eq!(variable.visibility, var::Visibility::Public, "{name}");
+        }
+    }
+
+    #[test]
     fn without_a_command_the_server_starts() {
         let (command, inputs) = Cli::parse_from(["api-key-rotator", "--port", "0"]).into_parts(Vec::new());
 

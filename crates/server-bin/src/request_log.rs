@@ -65,3 +65,75 @@ pub async fn retain(store: Arc<dyn Store>, cache: Arc<dyn Cache>, logs: Logs) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rotator_core::{record::RequestOutcome, vault::KeyEncryptionKey};
+    use tempfile::TempDir;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{
+        backends::OpenStore,
+        config::{Database, DatabaseKind, EncryptionKeys},
+    };
+
+    async fn store(folder: &TempDir) -> OpenStore {
+        let path = folder.path().join("rotator.db");
+        let database = Database { kind: DatabaseKind::Sqlite, path, reset: false };
+        let current = KeyEncryptionKey::parse("a passphrase of the tests").unwrap();
+        OpenStore::open(&database, EncryptionKeys { current, previous: None }, clock::now()).await.unwrap()
+    }
+
+    fn record() -> RequestRecord {
+        RequestRecord {
+            request_id: "r1".into(),
+            started_at: clock::now(),
+            config_id: None,
+            key_id: None,
+            proxy_key: None,
+            method: "GET".into(),
+            path: "/proxy/x".into(),
+            status: 404,
+            outcome: RequestOutcome::Refused,
+            attempts: 0,
+            duration_us: 1,
+            first_byte_us: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            client: Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_record_is_written_before_the_writer_ends() {
+        let folder = TempDir::new().unwrap();
+        let store = store(&folder).await;
+        let (sender, batches) = mpsc::channel(QUEUE);
+        for _ in 0..QUEUE {
+            sender.send(vec![record(); 10]).await.unwrap();
+        }
+        drop(sender);
+        let dropped = Arc::<AtomicU64>::default();
+        write(batches, store.port(), Arc::clone(&dropped)).await;
+
+        assert_eq!(store.port().requests(1_000).await.unwrap().len(), 10 * QUEUE);
+        assert_eq!(dropped.load(Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn records_that_cannot_be_written_are_counted() {
+        let folder = TempDir::new().unwrap();
+        let store = store(&folder).await;
+        store.close().await;
+        let (sender, batches) = mpsc::channel(QUEUE);
+        sender.send(vec![record(); 3]).await.unwrap();
+        drop(sender);
+        let dropped = Arc::<AtomicU64>::default();
+        write(batches, store.port(), Arc::clone(&dropped)).await;
+
+        assert_eq!(dropped.load(Relaxed), 3);
+    }
+}

@@ -12,7 +12,7 @@ use proxy_hyper::{Control, ControlRequest, Metrics, Parts, Proxy, Settings};
 use rotator_core::{access::ProxyKeys, probe::KeyProbe};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{runtime::Handle, task::spawn_blocking};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
     app::{self, App, Caller},
@@ -41,6 +41,8 @@ pub struct Server {
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// How long the last records and counts may take to be written: normally, and when the end must be now.
+const LAST_WRITES: [Duration; 2] = [Duration::from_secs(5), Duration::from_millis(200)];
 const SESSION_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Binds an address. `::` takes IPv4 too.
@@ -97,10 +99,8 @@ impl Server {
         shutdown.drain.cancelled().await;
         info!(requests = proxy.metrics().active_requests(), "draining");
         let drained = spawn_blocking(move || proxy.drain(drain_timeout));
-        if shutdown.now.run_until_cancelled(drained).await.is_none() {
-            warn!("requests were dropped");
-        }
-        background.finish().await;
+        let all_ended = shutdown.now.run_until_cancelled(drained).await.is_some();
+        background.finish(LAST_WRITES[usize::from(!all_ended)]).await;
         store.close().await;
         info!("stopped");
     }

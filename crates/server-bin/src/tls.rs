@@ -99,3 +99,41 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, ConfigError> {
     })?;
     Ok(pair)
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn write_pair(folder: &TempDir) -> (TlsFiles, CertificateDer<'static>) {
+        let files =
+            TlsFiles { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&files.certificate, pair.cert.pem()).unwrap();
+        fs::write(&files.key, pair.signing_key.serialize_pem()).unwrap();
+        (files, pair.cert.der().clone())
+    }
+
+    fn shown(certificate: &Certificate) -> CertificateDer<'static> {
+        certificate.current.load().cert[0].clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_files_are_used_and_broken_ones_are_not() {
+        let folder = TempDir::new().unwrap();
+        let (files, first) = write_pair(&folder);
+        let certificate = Certificate::load(&files).unwrap();
+        tokio::spawn(Arc::clone(&certificate).follow_files());
+        tokio::time::sleep(PERIOD).await;
+        assert_eq!(shown(&certificate), first);
+
+        let (_, second) = write_pair(&folder);
+        tokio::time::sleep(2 * PERIOD).await;
+        assert_eq!(shown(&certificate), second);
+
+        fs::write(&files.key, "no key").unwrap();
+        tokio::time::sleep(2 * PERIOD).await;
+        assert_eq!(shown(&certificate), second);
+    }
+}

@@ -71,23 +71,25 @@ fn username(text: &str) -> Result<String, String> {
 }
 
 fn credentials(username: &str, password: &str) -> Result<AdminCredentials, String> {
+    const BROKEN_HASH: &str = "must be a password, or a whole hash as `api-key-rotator hash-password` prints it; \
+                               in an .env file a hash belongs in single quotes, or its $ signs are lost";
     weak::refuse_sample(password)?;
     if password.chars().count() < MIN_PASSWORD {
         return Err(format!("must have at least {MIN_PASSWORD} characters"));
     }
-    AdminCredentials::parse(username, password).map_err(|_| {
-        "must be a password or a whole Argon2id hash as `api-key-rotator hash-password` prints it; \
-         in an .env file a hash belongs in single quotes, or its $ signs are lost"
-            .into()
-    })
+    // What is left of a hash when a shell or an .env file took its `$name`s for variables would pass for a password.
+    let has_costs = password.contains(",t=") && password.contains(",p=");
+    if has_costs && !password.starts_with("$argon2") {
+        return Err(BROKEN_HASH.into());
+    }
+    AdminCredentials::parse(username, password).map_err(|_| BROKEN_HASH.into())
 }
 
 fn signing_key(text: &str) -> Result<SigningKey, String> {
     weak::refuse_sample(text)?;
     if text.len() < MIN_JWT_SECRET {
         return Err(format!(
-            "must have at least {MIN_JWT_SECRET} bytes; `openssl rand -base64 48` prints a good one, \
-             and while it is unset one is generated"
+            "must have at least {MIN_JWT_SECRET} bytes, such as `openssl rand -base64 48` prints"
         ));
     }
     SigningKey::parse(&Secret::parse(text)?)

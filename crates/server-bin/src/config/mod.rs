@@ -24,7 +24,7 @@ pub use sources::{Inputs, Layer, Setting, Values};
 pub use storage::{CacheKind, Database, DatabaseKind};
 pub use upstream::Upstream;
 
-use variables::{Variable, Visibility};
+use variables::{Unset, Variable, Visibility};
 
 /// Everything an operator may set.
 pub struct Config {
@@ -54,7 +54,7 @@ pub enum ConfigError {
         name: &'static str,
         /// A clause: "must be …".
         problem: String,
-        /// What was found and where, as far as it may be shown; begins with a semicolon.
+        /// What else would do, and what was found where, as far as it may be shown.
         found: String,
     },
     /// A variable of the environment is not text.
@@ -103,11 +103,13 @@ impl ConfigError {
 
     fn of_setting(variable: &Variable, problem: String, setting: &Setting) -> Self {
         let Setting { text, source } = setting;
+        let way_out =
+            if variable.unset == Unset::Generated { ", or be unset to have one generated" } else { "" };
         let found = match variable.visibility {
-            Visibility::Secret => format!("; it comes from {source}"),
+            Visibility::Secret => format!("{way_out}; it comes from {source}"),
             Visibility::Public => {
                 let shown: String = text.chars().take(MAX_SHOWN).collect();
-                format!("; it is {shown:?} in {source}")
+                format!("{way_out}; it is {shown:?} in {source}")
             }
         };
         Self::Variable { name: variable.name, problem, found }

@@ -71,7 +71,7 @@ fn headline(section: Section, language: Language) -> String {
 fn entry(variable: &Variable, language: Language) -> String {
     let (explanation, generated, alias) = match language {
         Language::En => {
-            (variable.english, "Unset: one is generated and kept in the data folder.", "Also called")
+            (variable.english, "Unset: one is generated and kept in the data folder.", "Also called ")
         }
         Language::Cn => (variable.chinese, "不设置则自动生成并保存在数据目录中。", "别名："),
     };
@@ -83,7 +83,7 @@ fn entry(variable: &Variable, language: Language) -> String {
             ""
         }
     };
-    lines.extend(variable.aliases.iter().map(|name| format!("{alias} {name}")));
+    lines.extend(variable.aliases.iter().map(|name| format!("{alias}{name}")));
     lines.push(format!("{}={value}", variable.name));
     lines.iter().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("# {line}\n") }).collect()
 }

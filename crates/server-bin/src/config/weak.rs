@@ -32,12 +32,10 @@ const SAMPLE_PREFIXES: &[&str] = &["your_", "your-", "your ", "change_me", "chan
 pub(super) fn refuse_sample(text: &str) -> Result<(), String> {
     let lower = text.trim().to_lowercase();
     if lower.is_empty() {
-        return Err("must not be empty; leave it unset to have one generated".into());
+        return Err("must not be empty".into());
     }
     if KNOWN.contains(&lower.as_str()) || SAMPLE_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
-        return Err("must not be a sample from a README or a well-known word; choose your own, \
-                    or leave it unset to have one generated"
-            .into());
+        return Err("must be your own, not a sample from a README or a well-known word".into());
     }
     Ok(())
 }

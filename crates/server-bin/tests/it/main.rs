@@ -1,0 +1,11 @@
+//! The real binary, started as people start it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "assertions")]
+
+mod commands;
+mod configuration;
+mod durability;
+mod keys;
+mod lifecycle;
+mod secrets;
+mod support;
+mod tls;
