@@ -88,8 +88,8 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::Malformed(format!("its body is not JSON; the first fault is at line {line}, column {column}"))
 }
 
-/// What a field must be, from serde's "invalid type: <value>, expected <type>", without the value. When the field would
-/// do if it were empty, it is one of its items that is wrong.
+/// What a field must be, from serde's "invalid type: …, expected …", without the value that stands in between. When the
+/// field would do if it were empty, it is one of its items that is wrong.
 fn reason(error: &str, fits_when_empty: bool) -> String {
     let expected = error.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
     if error.starts_with("unknown field") {

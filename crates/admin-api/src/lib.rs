@@ -3,13 +3,13 @@
 //! [`router`] serves everything under `/api/admin`; it is called as a service, request by request, by whoever accepts
 //! the connections. One resource is one file. A request passes
 //!
-//! 1. [`error::finish`], which on the way out writes failures and the headers that every answer carries;
+//! 1. `error::finish`, which on the way out writes failures and the headers that every answer carries;
 //! 2. the route table in this file;
-//! 3. [`admin::Admin`], the extractor that a handler without a session does not get past;
-//! 4. [`body::Body`], which reads a form and names every field that is wrong;
-//! 5. the handler, whose writes go through [`state::AdminState::change`] and are live before they are answered.
+//! 3. `admin::Admin`, the extractor that a handler without a session does not get past;
+//! 4. `body::Body`, which reads a form and names every field that is wrong;
+//! 5. the handler, whose writes go through `state::AdminState::change` and are live before they are answered.
 //!
-//! To add an endpoint, write its handler with `#[utoipa::path]` and add it to [`routes`]: the route and its place in
+//! To add an endpoint, write its handler with `#[utoipa::path]` and add it to `routes`: the route and its place in
 //! the document are made from the same attribute.
 
 mod admin;

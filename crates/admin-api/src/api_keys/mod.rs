@@ -2,6 +2,7 @@
 
 mod body;
 mod import;
+mod probe;
 mod reveal;
 
 use axum::{
@@ -20,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use self::body::{KeyForm, KeyView, PatchForm, STATES};
 pub(crate) use self::{
     import::{__path_import, import},
+    probe::{__path_test, test},
     reveal::{__path_reveal, reveal},
 };
 use crate::{
@@ -61,20 +63,6 @@ pub(crate) struct Deleted {
     deleted_count: u64,
 }
 
-/// What a test request showed.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TestReport {
-    /// Whether the upstream took the key.
-    ok: bool,
-    /// What it answered; null when it could not be reached.
-    #[schema(required)]
-    status: Option<u16>,
-    /// How long it took.
-    latency_ms: u64,
-    /// A sentence for people.
-    message: String,
-}
-
 /// Which keys a list or a deletion is about.
 enum StateFilter {
     /// All.
@@ -104,14 +92,18 @@ pub(crate) async fn list(
     Id(config): Id,
     Params(params): Params<ListParams>,
 ) -> Result<Json<List<KeyView>>, ApiError> {
+    let config = ConfigId(config);
     let only = match state_filter(params.state.as_deref())? {
         StateFilter::Any => None,
         StateFilter::In(only) => Some(only),
-        StateFilter::Nobody => return Ok(Json(List::empty())),
+        StateFilter::Nobody => {
+            check_exists(&state, config).await?;
+            return Ok(Json(List::empty()));
+        }
     };
     let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
     let query = KeyQuery { state: only, search: search(params.q)?, page };
-    let keys = state.store().keys(ConfigId(config), &query).await?;
+    let keys = state.store().keys(config, &query).await?;
     Ok(Json(List::of(keys, KeyView::from)))
 }
 
@@ -159,12 +151,16 @@ pub(crate) async fn delete_all(
     Id(config): Id,
     Params(params): Params<DeleteParams>,
 ) -> Result<Json<Deleted>, ApiError> {
+    let config = ConfigId(config);
     let only = match state_filter(params.state.as_deref())? {
         StateFilter::Any => None,
         StateFilter::In(only) => Some(only),
-        StateFilter::Nobody => return Ok(Json(Deleted { deleted_count: 0 })),
+        StateFilter::Nobody => {
+            check_exists(&state, config).await?;
+            return Ok(Json(Deleted { deleted_count: 0 }));
+        }
     };
-    let (config, by, store) = (ConfigId(config), admin.change(), state.store());
+    let (by, store) = (admin.change(), state.store());
     let deleted_count =
         state.change(async move { store.delete_keys(config, only, &by).await.map(|n| (config, n)) }).await?;
     Ok(Json(Deleted { deleted_count }))
@@ -243,31 +239,9 @@ pub(crate) async fn reset(
     patch(&admin, &state, KeyId(id), KeyPatch { is_active: Some(true), ..KeyPatch::default() }).await
 }
 
-/// Test a key with one request to its service
-#[utoipa::path(
-    post,
-    path = "/keys/{id}/test",
-    operation_id = "testKey",
-    tag = "keys",
-    params(("id" = i64, Path)),
-    responses(
-        (status = 200, description = "What the request showed", body = TestReport),
-        (status = 409, description = "The stored key cannot be opened", body = ErrorBody),
-    )
-)]
-pub(crate) async fn test(
-    _: Admin,
-    State(state): State<AdminState>,
-    Id(id): Id,
-) -> Result<Json<TestReport>, ApiError> {
-    let key = find(&state, KeyId(id)).await?;
-    if key.secret.is_none() {
-        return Err(ApiError::KeyUnreadable);
-    }
-    let config = state.store().config(key.config_id).await?.ok_or(NO_KEY)?.config;
-    let report = state.probe().probe(&config, &key).await;
-    let latency_ms = u64::try_from(report.latency.as_millis()).unwrap_or(u64::MAX);
-    Ok(Json(TestReport { ok: report.ok, status: report.status, latency_ms, message: report.message }))
+async fn check_exists(state: &AdminState, id: ConfigId) -> Result<(), ApiError> {
+    let config = state.store().config(id).await?;
+    config.map(|_| ()).ok_or(ApiError::NotFound("proxy config"))
 }
 
 async fn find(state: &AdminState, id: KeyId) -> Result<ApiKey, ApiError> {

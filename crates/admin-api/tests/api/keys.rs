@@ -153,6 +153,8 @@ async fn keys_are_listed_in_their_order_by_state_and_text() {
         assert_eq!(notes(nothing).await, [""; 0], "{nothing}");
     }
     assert_eq!(admin.get(&format!("{path}?state=tired")).await.code(), "invalid_fields");
+    assert_eq!(admin.get("/proxy-configs/99/keys?state=cooling").await.code(), "not_found");
+    assert_eq!(admin.delete("/proxy-configs/99/keys?state=cooling").await.code(), "not_found");
 }
 
 #[tokio::test]

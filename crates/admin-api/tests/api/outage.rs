@@ -8,6 +8,7 @@ use rotator_core::{
     store::{ConfigQuery, Store},
 };
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Api, MakeError, PASSWORD, full, inconsistent, llm_config, unavailable};
 
@@ -80,12 +81,14 @@ async fn a_change_is_carried_through_when_its_client_hangs_up() {
     let admin = api.admin().await;
     api.store.dawdle("insert_config");
 
-    let hung_up =
-        tokio::time::timeout(Duration::from_millis(10), admin.post("/proxy-configs", llm_config("a"))).await;
+    let hung_up = timeout(Duration::from_millis(10), admin.post("/proxy-configs", llm_config("a"))).await;
 
     assert!(hung_up.is_err());
-    while api.routes.table().load().find(ConfigType::Llm, "a").is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let live = async {
+        while api.routes.table().load().find(ConfigType::Llm, "a").is_none() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), live).await.unwrap();
     assert_eq!(api.store.configs(&ConfigQuery::default()).await.unwrap().total, 1);
 }

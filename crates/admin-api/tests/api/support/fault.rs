@@ -189,7 +189,7 @@ impl Store for FaultyStore {
         self.inner.revoked_sessions(now).await
     }
 
-    async fn append_requests(&self, records: &[RequestRecord]) -> Result<(), StoreError> {
+    async fn append_requests(&self, records: Vec<RequestRecord>) -> Result<(), StoreError> {
         self.fault("append_requests").await?;
         self.inner.append_requests(records).await
     }
