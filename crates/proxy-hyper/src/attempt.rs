@@ -1,6 +1,9 @@
 //! The loop over keys: pick one, send, and take the next if this one is refused before any byte reached the client.
 
-use std::time::Duration;
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -169,7 +172,8 @@ async fn once(
         };
         let mut lease = leased.map_err(Failure::NotSent)?;
         exchange.sent_at = exchange.elapsed();
-        match within(response_timeout, body, lease.send(request)).await {
+        let sent = within(response_timeout, body, pin!(lease.send(request))).await;
+        match sent {
             None => return Err(Failure::TimedOut),
             Some(Ok(response)) => {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS && !is_upgrade {
@@ -198,9 +202,12 @@ fn is_idempotent(method: &Method) -> bool {
 }
 
 /// `None` when the time is up, counted from the last part of the request that the client sent.
-async fn within<T>(time: Duration, body: &RequestBody, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    let mut timer = std::pin::pin!(sleep(time));
+async fn within<T>(
+    time: Duration,
+    body: &RequestBody,
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    let mut timer = pin!(sleep(time));
     loop {
         tokio::select! {
             biased;

@@ -3,7 +3,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::PathAndQuery};
 use llm_formats::ErrorKind;
 use percent_encoding::percent_decode_str;
-use rotator_core::{access::ProxyKeys, model::ConfigType};
+use rotator_core::{
+    access::{ProxyKeys, Remembered},
+    model::ConfigType,
+};
 
 use crate::error::ProxyError;
 
@@ -24,6 +27,7 @@ pub(crate) fn authenticate(
     parts: &mut Parts,
     config_type: ConfigType,
     keys: &ProxyKeys,
+    remembered: &Remembered,
 ) -> Result<u32, ProxyError> {
     let headers = &mut parts.headers;
     let mut shown = Shown::default();
@@ -48,7 +52,7 @@ pub(crate) fn authenticate(
         }
     }
     let key = shown.0.ok_or_else(|| missing(config_type))?;
-    keys.check(key.as_bytes()).ok_or_else(refused)
+    keys.check_again(key.as_bytes(), remembered).ok_or_else(refused)
 }
 
 fn missing(config_type: ConfigType) -> ProxyError {
@@ -84,6 +88,9 @@ impl Shown {
     }
 
     fn take(&mut self, headers: &mut HeaderMap, name: &HeaderName) -> Result<(), ProxyError> {
+        if !headers.contains_key(name) {
+            return Ok(());
+        }
         if headers.get_all(name).iter().nth(1).is_some() {
             return Err(ProxyError::bad_request(format!("the header {name} is there twice")));
         }
@@ -133,7 +140,9 @@ mod tests {
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         let keys = ProxyKeys::new(&[Secret::parse(KEY).unwrap()]);
-        authenticate(&mut parts, config_type, &keys).map(|_| parts).map_err(|e| e.kind.status())
+        authenticate(&mut parts, config_type, &keys, &Remembered::default())
+            .map(|_| parts)
+            .map_err(|e| e.kind.status())
     }
 
     #[test]

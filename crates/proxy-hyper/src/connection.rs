@@ -8,13 +8,16 @@ use std::{
     },
 };
 
+use rotator_core::access::Remembered;
+
 /// A client's connection.
-#[derive(Debug)]
 pub(crate) struct Connection {
     /// The client's address.
     pub client: IpAddr,
     /// Whether the client came over TLS.
     pub is_tls: bool,
+    /// The proxy key that requests on it show.
+    pub(crate) proxy_key: Remembered,
     pub(crate) progress: Progress,
 }
 
@@ -35,16 +38,19 @@ pub(crate) struct Progress {
 }
 
 /// A request between its head and the end of its answer.
-#[derive(Debug)]
 pub(crate) struct ActiveRequest(Arc<Connection>);
 
 /// A request body that has not ended.
-#[derive(Debug)]
 pub(crate) struct OpenBody(Arc<Connection>);
 
 impl Connection {
     pub(crate) fn new(client: IpAddr, is_tls: bool) -> Arc<Self> {
-        Arc::new(Self { client: client.to_canonical(), is_tls, progress: Progress::default() })
+        Arc::new(Self {
+            client: client.to_canonical(),
+            is_tls,
+            proxy_key: Remembered::default(),
+            progress: Progress::default(),
+        })
     }
 
     pub(crate) fn begin_request(self: &Arc<Self>) -> ActiveRequest {

@@ -5,6 +5,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use http::Method;
 use jiff::Timestamp;
 use rotator_core::{
+    access::Remembered,
     model::{ConfigId, ConfigType, KeyId},
     record::{RequestOutcome, RequestRecord},
 };
@@ -50,9 +51,10 @@ impl Exchange {
         config_type: ConfigType,
         method: &Method,
         path: &str,
-    ) -> Self {
+    ) -> Box<Self> {
         worker.metrics.active_requests.add(1);
-        Self {
+        // In a box from the start: it goes through many hands.
+        Box::new(Self {
             worker: Rc::clone(worker),
             id,
             config_type,
@@ -71,7 +73,12 @@ impl Exchange {
             started: Instant::now(),
             started_at: wall_clock(),
             _active: connection.begin_request(),
-        }
+        })
+    }
+
+    /// What the client's connection knows of its proxy key.
+    pub(crate) fn remembered_key(&self) -> &Remembered {
+        &self.connection.proxy_key
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! What hyper lets through and a proxy must not: requests that two servers could read in two ways.
 
-use http::{HeaderMap, HeaderValue, Method, Request, Version, header, uri::Authority};
+use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
 use llm_formats::ErrorKind;
 
 use crate::{connection::Connection, error::ProxyError};
@@ -46,10 +46,9 @@ fn check_host(headers: &HeaderMap, version: Version) -> Result<(), ProxyError> {
     }
 }
 
+/// RFC 9110 §7.2, without user information: RFC 3986's `reg-name`, an address, a port.
 fn is_valid_host(host: &HeaderValue) -> bool {
-    let bytes = host.as_bytes();
-    // The empty value is legal for targets without an authority.
-    bytes.is_empty() || (!bytes.contains(&b'@') && Authority::try_from(bytes).is_ok())
+    host.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(b))
 }
 
 fn check_transfer_encoding(headers: &HeaderMap, connection: &Connection) -> Result<(), ProxyError> {

@@ -42,7 +42,7 @@ const X_OVERHEAD: HeaderName = HeaderName::from_static("x-rotator-overhead-us");
 /// An answer's body on its way.
 pub(crate) struct Relay {
     upstream: Incoming,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     status: StatusCode,
     /// The key stays in flight until the answer has ended.
     picked: Picked,
@@ -64,7 +64,7 @@ enum OnCut {
 }
 
 /// Turns an upstream's answer into the client's.
-pub(crate) async fn respond(mut exchange: Exchange, answer: Answer) -> Response<ResponseBody> {
+pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Response<ResponseBody> {
     let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect } = answer;
     if let Some(upgrade) = upgrade
         && upgrade::is_switched(&response)

@@ -15,8 +15,8 @@ pub(crate) struct RequestIds {
 }
 
 /// 32 hexadecimal digits.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(String);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId([u8; 32]);
 
 impl RequestIds {
     pub(crate) fn new() -> Self {
@@ -32,23 +32,23 @@ impl RequestIds {
     }
 }
 
-fn hex(high: u64, low: u64) -> String {
+fn hex(high: u64, low: u64) -> [u8; 32] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let value = (u128::from(high) << 64) | u128::from(low);
-    let mut text = String::with_capacity(32);
-    for byte in value.to_be_bytes() {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    let mut text = [0; 32];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(value.to_be_bytes()) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
     text
 }
 
 impl RequestId {
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        // Hexadecimal digits are always text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    pub(crate) fn to_header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
+    pub(crate) fn to_header(self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
     }
 }

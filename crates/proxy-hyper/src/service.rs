@@ -97,7 +97,12 @@ async fn forward(
 ) -> Result<Answer, ProxyError> {
     let worker = Rc::clone(&exchange.worker);
     let (mut parts, incoming) = request.into_parts();
-    exchange.proxy_key = Some(client_key::authenticate(&mut parts, target.config_type, &worker.proxy_keys)?);
+    exchange.proxy_key = Some(client_key::authenticate(
+        &mut parts,
+        target.config_type,
+        &worker.proxy_keys,
+        exchange.remembered_key(),
+    )?);
     let route = worker.route(target.config_type, target.slug).ok_or_else(no_such_service)?;
     exchange.config_id = Some(route.config.id);
     let spec = &route.config.spec;

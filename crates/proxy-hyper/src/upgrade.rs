@@ -51,7 +51,7 @@ pub(crate) fn is_switched(response: &Response<Incoming>) -> bool {
 
 /// Answers the handshake, then carries bytes both ways until either side ends.
 pub(crate) fn tunnel(
-    mut exchange: Exchange,
+    mut exchange: Box<Exchange>,
     upgrade: Upgrade,
     upstream: Response<Incoming>,
 ) -> Response<ResponseBody> {

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use tokio::sync::Mutex;
 use tracing::warn;
 
@@ -28,8 +29,8 @@ pub struct Route {
 /// Every active config, by slug.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    generic: HashMap<Box<str>, Arc<Route>>,
-    llm: HashMap<Box<str>, Arc<Route>>,
+    generic: HashMap<Box<str>, Arc<Route>, RandomState>,
+    llm: HashMap<Box<str>, Arc<Route>, RandomState>,
 }
 
 /// The current [`RouteTable`], and how it is renewed.

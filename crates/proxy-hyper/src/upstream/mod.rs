@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use http::{HeaderValue, Request, Response, Uri, Version, header};
 use hyper::{
     body::Incoming,
@@ -41,7 +42,7 @@ const H2_KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The upstreams of one worker.
 pub(crate) struct Upstreams {
     connector: Connector,
-    origins: RefCell<HashMap<Box<str>, Vec<Rc<Origin>>>>,
+    origins: RefCell<HashMap<Box<str>, Vec<Rc<Origin>>, RandomState>>,
     metrics: std::sync::Arc<WorkerMetrics>,
 }
 
