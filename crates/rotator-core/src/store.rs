@@ -77,7 +77,7 @@ pub trait Store: Send + Sync {
     async fn revoked_sessions(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
 
     /// Appends to the request log, in one transaction.
-    async fn append_requests(&self, records: &[RequestRecord]) -> Result<(), StoreError>;
+    async fn append_requests(&self, records: Vec<RequestRecord>) -> Result<(), StoreError>;
     /// The latest request records, newest first.
     async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError>;
     /// Deletes request records older than `before`, and the oldest ones while the log is larger than `max_bytes`;

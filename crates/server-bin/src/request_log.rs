@@ -36,10 +36,10 @@ pub async fn write(
         {
             records.extend(more);
         }
-        if let Err(error) = store.append_requests(&records).await {
-            let records = records.len();
-            dropped.fetch_add(records as u64, Relaxed);
-            warn!(error = &error as &dyn std::error::Error, records, "request records dropped");
+        let count = records.len();
+        if let Err(error) = store.append_requests(records).await {
+            dropped.fetch_add(count as u64, Relaxed);
+            warn!(error = &error as &dyn std::error::Error, records = count, "request records dropped");
         }
     }
 }

@@ -140,9 +140,8 @@ impl Store for SqliteStore {
         self.config.read(move |tx| sessions::revoked(tx, now)).await
     }
 
-    async fn append_requests(&self, records: &[RequestRecord]) -> Result<(), StoreError> {
-        let records = records.to_vec();
-        self.requests.write(move |tx| requests::append(tx, &records)).await
+    async fn append_requests(&self, records: Vec<RequestRecord>) -> Result<(), StoreError> {
+        self.requests.write(move |tx| requests::append(tx, &records).map_err(error::store)).await
     }
 
     async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError> {

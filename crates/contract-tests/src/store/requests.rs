@@ -13,21 +13,21 @@ fn records(from: i64, to: i64) -> Vec<RequestRecord> {
 
 pub async fn request_records_read_back_newest_first(store: &dyn Store) {
     let hostile = RequestRecord { path: "/proxy/'; DROP TABLE requests; --/%_/é".into(), ..record(3) };
-    store.append_requests(&[record(1), sparse_record(2)]).await.unwrap();
-    store.append_requests(std::slice::from_ref(&hostile)).await.unwrap();
+    store.append_requests(vec![record(1), sparse_record(2)]).await.unwrap();
+    store.append_requests(vec![hostile.clone()]).await.unwrap();
 
     assert_eq!(store.requests(10).await.unwrap(), [hostile.clone(), sparse_record(2), record(1)]);
     assert_eq!(store.requests(1).await.unwrap(), [hostile]);
 }
 
 pub async fn appending_no_records_appends_none(store: &dyn Store) {
-    store.append_requests(&[]).await.unwrap();
+    store.append_requests(Vec::new()).await.unwrap();
 
     assert!(store.requests(10).await.unwrap().is_empty());
 }
 
 pub async fn old_request_records_are_pruned(store: &dyn Store) {
-    store.append_requests(&records(0, 10)).await.unwrap();
+    store.append_requests(records(0, 10)).await.unwrap();
 
     assert_eq!(store.prune_requests(at(4), ANY_SIZE).await.unwrap(), 4);
     assert_eq!(store.prune_requests(at(4), ANY_SIZE).await.unwrap(), 0);
@@ -38,7 +38,7 @@ pub async fn old_request_records_are_pruned(store: &dyn Store) {
 }
 
 pub async fn the_oldest_records_are_pruned_while_the_log_is_too_large(store: &dyn Store) {
-    store.append_requests(&records(0, 4000)).await.unwrap();
+    store.append_requests(records(0, 4000)).await.unwrap();
 
     let pruned = store.prune_requests(at(0), 200_000).await.unwrap();
     let left = store.requests(10_000).await.unwrap();
@@ -52,7 +52,7 @@ pub async fn the_oldest_records_are_pruned_while_the_log_is_too_large(store: &dy
 
 pub async fn pruning_in_pieces_takes_every_old_record(store: &dyn Store) {
     for piece in 0..4 {
-        store.append_requests(&records(piece * 3000, (piece + 1) * 3000)).await.unwrap();
+        store.append_requests(records(piece * 3000, (piece + 1) * 3000)).await.unwrap();
     }
 
     assert_eq!(store.prune_requests(at(11_999), ANY_SIZE).await.unwrap(), 11_999);
