@@ -31,7 +31,8 @@ use crate::{
 
 /// RFC 9113 §3.4: what an HTTP/2 client with prior knowledge says first.
 const H2_PREFACE_START: &[u8; 4] = b"PRI ";
-const MAX_BUFFER: usize = 64 << 10;
+/// A client that stops reading costs this and one piece of the upstream's, besides what the sockets hold.
+const MAX_BUFFER: usize = 32 << 10;
 const H2_WINDOW: u32 = 256 << 10;
 const H2_KEEP_ALIVE: Duration = Duration::from_secs(30);
 
@@ -101,7 +102,7 @@ where
         drained(worker, connection, http2::Connection::graceful_shutdown).await;
     } else {
         let connection = http1::Builder::new()
-            .max_buf_size(MAX_BUFFER)
+            .max_buf_size(MAX_BUFFER.max(settings.client.max_head_bytes))
             .max_header_size(settings.client.max_head_bytes)
             .serve_connection(io, service)
             .with_upgrades();

@@ -13,7 +13,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Room for the largest head hyper takes, and as much again of interim answers.
-const MAX_BEFORE_HEAD: usize = 128 << 10;
+const MAX_BEFORE_HEAD: usize = 64 << 10;
 
 /// How many bytes may still come.
 #[derive(Debug, Clone)]

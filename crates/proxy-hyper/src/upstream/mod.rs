@@ -34,7 +34,9 @@ pub(crate) use tls::{Offer, UpstreamTls};
 
 use head_guard::{HeadAllowance, HeadGuard};
 
-const MAX_BUFFER: usize = 64 << 10;
+/// Of what an upstream sends, a piece this large is in memory, and one that waits for the client. It is also the
+/// largest head of an answer.
+const MAX_BUFFER: usize = 32 << 10;
 /// Requests at a time on one HTTP/2 connection before another one is opened.
 const H2_STREAMS: u32 = 100;
 const H2_KEEP_ALIVE: Duration = Duration::from_secs(30);
