@@ -2,7 +2,7 @@ use axum::http::header;
 use rotator_core::model::{ConfigType, KeyId};
 use serde_json::{Value, json};
 
-use crate::support::Api;
+use crate::support::{Api, PASSWORD};
 
 const KEY: &str = "sk-0123456789abcdef";
 
@@ -205,6 +205,22 @@ async fn a_test_asks_the_service_with_that_key() {
         json!({ "ok": false, "status": 401, "latency_ms": 12, "message": "the service refused the key" });
     assert_eq!((answer.status.as_u16(), answer.body), (200, expected));
     assert_eq!(*api.probe.asked.lock().unwrap(), [("openai".to_owned(), KeyId(key))]);
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_open_says_so_and_can_be_deleted() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+    let path = format!("/keys/{}", admin.add_key(admin.add_config("openai").await, KEY).await);
+
+    api.store.tamper();
+
+    let shown = admin.get(&path).await.body;
+    assert_eq!((&shown["key_value"], shown["state_reason"].is_string()), (&json!("***"), true));
+    assert_eq!(admin.post(&format!("{path}/test"), Value::Null).await.code(), "key_unreadable");
+    let proof = json!({ "password": PASSWORD });
+    assert_eq!(admin.post(&format!("{path}/reveal"), proof).await.code(), "key_unreadable");
+    assert_eq!(admin.delete(&path).await.status, 204);
 }
 
 #[tokio::test]

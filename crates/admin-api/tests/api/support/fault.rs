@@ -31,6 +31,7 @@ pub(crate) struct FaultyStore {
     inner: SqliteStore,
     fault: Mutex<Option<(&'static str, MakeError)>>,
     slow: Mutex<Option<&'static str>>,
+    tampered: AtomicBool,
 }
 
 /// A cache that goes away when it is told to.
@@ -53,7 +54,7 @@ pub(crate) fn inconsistent() -> StoreError {
 
 impl FaultyStore {
     pub(crate) fn new(inner: SqliteStore) -> Self {
-        Self { inner, fault: Mutex::default(), slow: Mutex::default() }
+        Self { inner, fault: Mutex::default(), slow: Mutex::default(), tampered: AtomicBool::new(false) }
     }
 
     /// From now on this method fails.
@@ -64,6 +65,11 @@ impl FaultyStore {
     /// From now on this method takes a while.
     pub(crate) fn dawdle(&self, method: &'static str) {
         *self.slow.lock().unwrap() = Some(method);
+    }
+
+    /// From now on no key opens.
+    pub(crate) fn tamper(&self) {
+        self.tampered.store(true, Ordering::Relaxed);
     }
 
     async fn fault(&self, method: &str) -> Result<(), StoreError> {
@@ -121,7 +127,9 @@ impl Store for FaultyStore {
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.fault("key").await?;
-        self.inner.key(id).await
+        let key = self.inner.key(id).await?;
+        let tampered = self.tampered.load(Ordering::Relaxed);
+        Ok(key.map(|key| ApiKey { secret: key.secret.clone().filter(|_| !tampered), ..key }))
     }
 
     async fn add_keys(
