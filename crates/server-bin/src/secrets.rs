@@ -60,16 +60,18 @@ impl Completed {
         self.new.iter().find(|(made, _)| made.name == variable.name).map(|(_, text)| text.as_str())
     }
 
-    /// Keeps what was made.
-    pub fn save(&self) -> anyhow::Result<()> {
+    /// Makes the data folder, and keeps what was made in it.
+    pub fn save(&self) -> Result<(), ConfigError> {
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let explain = |error| {
+            let problem =
+                format!("must be in a folder that can be written to, not {} ({error})", folder.display());
+            ConfigError::variable(&var::DATABASE_PATH, problem)
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(explain)?;
         if self.new.is_empty() {
             return Ok(());
         }
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        let explain = || {
-            format!("DATABASE_PATH must be in a folder that can be written to, {} is not", folder.display())
-        };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(explain)?;
         let mut text = self.before.clone().unwrap_or_else(|| HEADER.to_owned());
         if !text.ends_with('\n') {
             text.push('\n');
@@ -77,7 +79,7 @@ impl Completed {
         for (variable, value) in &self.new {
             text.push_str(&line(variable, value));
         }
-        replace(&self.file, &text, self.before.is_some()).with_context(explain)
+        replace(&self.file, &text, self.before.is_some()).map_err(explain)
     }
 
     /// Puts a new `ENCRYPTION_KEY` beside the old one, so that whatever happens next one of the two opens the database.
@@ -128,7 +130,9 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
                                 or set the secrets in the environment and delete it"
                 .into(),
         )),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(wrong(format!("cannot be read: {error}"))),
     }
 }

@@ -83,12 +83,17 @@ impl Config {
     /// Checks every value.
     pub fn read(values: &Values) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
+        let access = Access::read(values, &mut warnings)?;
+        let database = Database::read(values)?;
+        if database.reset {
+            warnings.push("RESET_DB_TABLES is true: every start deletes all stored data".into());
+        }
         Ok(Self {
-            access: Access::read(values, &mut warnings)?,
+            access,
             server: Server::read(values)?,
             logs: Logs::read(values)?,
             upstream: Upstream::read(values)?,
-            database: Database::read(values)?,
+            database,
             cache: CacheKind::read(values)?,
             warnings,
         })

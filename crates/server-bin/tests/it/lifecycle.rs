@@ -1,33 +1,15 @@
 use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, PASSWORD, PROXY_KEY, Running, try_call, until};
-
-/// An upstream that answers every request with a short text, or never.
-fn upstream(answers: bool) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || {
-                let mut request = [0; 4096];
-                while stream.read(&mut request).is_ok_and(|n| n > 0) {
-                    if answers && stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").is_err()
-                    {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
+use crate::{
+    support::{Folder, PASSWORD, PROXY_KEY, Running, try_call, until},
+    upstream::{Manner, start},
+};
 
 fn add_service(server: &Running, upstream: SocketAddr) -> i64 {
     server.sign_in(PASSWORD).unwrap().add_service("echo", &format!("http://{upstream}"), "sk-upstream-key-1")
@@ -37,7 +19,7 @@ fn add_service(server: &Running, upstream: SocketAddr) -> i64 {
 fn a_request_goes_through_and_its_counts_survive_the_end() {
     let folder = Folder::new();
     let server = folder.serve_known();
-    let config = add_service(&server, upstream(true));
+    let config = add_service(&server, start(Manner::Friendly));
     let answer = server.call("GET", "/proxy/echo/any", &[("x-proxy-key", PROXY_KEY)], "");
     let (_, metrics) = server.get("/metrics");
     server.stop();
@@ -76,7 +58,7 @@ fn a_termination_is_announced_before_the_listener_closes() {
 fn a_second_signal_ends_what_the_first_one_waits_for() {
     let folder = Folder::new();
     let mut server = folder.serve_known();
-    add_service(&server, upstream(false));
+    add_service(&server, start(Manner::Silent));
     let address = server.address;
     thread::spawn(move || try_call(address, "GET", "/proxy/echo/", &[("x-proxy-key", PROXY_KEY)], ""));
     until(|| server.get("/metrics").1.contains("akr_active_requests 1\n"));

@@ -1,6 +1,7 @@
 //! The real binary, started as people start it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "assertions")]
 
+mod canary;
 mod commands;
 mod configuration;
 mod durability;
@@ -9,3 +10,4 @@ mod lifecycle;
 mod secrets;
 mod support;
 mod tls;
+mod upstream;

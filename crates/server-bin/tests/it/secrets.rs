@@ -61,6 +61,30 @@ fn what_is_set_is_not_made_and_not_kept() {
 }
 
 #[test]
+fn with_every_secret_set_only_the_folder_is_made() {
+    let folder = Folder::new();
+    let server = folder.serve(&[
+        ("ADMIN_PASSWORD", PASSWORD),
+        ("JWT_SECRET", "0123456789-0123456789-0123456789"),
+        ("GLOBAL_PROXY_KEYS", "pk-0123456789abcdef"),
+        ("ENCRYPTION_KEY", "a passphrase of the tests"),
+        ("DATABASE_PATH", "deep/down/rotator.db"),
+    ]);
+
+    assert!(server.sign_in(PASSWORD).is_some());
+    assert!(!folder.path("deep/down/secrets.env").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_with_the_variable_to_change() {
+    let folder = Folder::new();
+    folder.write("file", "");
+    let ended = folder.run(&[], &[("DATABASE_PATH", "file/rotator.db")]);
+
+    assert!(ended.is_refusal_about("DATABASE_PATH"), "{ended:?}");
+}
+
+#[test]
 fn what_is_missing_is_added_to_what_is_kept() {
     let folder = Folder::new();
     folder.serve(&[("ADMIN_PASSWORD", PASSWORD)]).stop();
