@@ -8,4 +8,5 @@ mod durability;
 mod encryption;
 mod hand_edits;
 mod migrations;
+mod request_log;
 mod support;

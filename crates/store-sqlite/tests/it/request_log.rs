@@ -1,0 +1,64 @@
+//! The request log's file.
+
+use std::{net::Ipv4Addr, path::Path};
+
+use jiff::{SignedDuration, Timestamp};
+use rotator_core::{
+    record::{RequestOutcome, RequestRecord},
+    store::Store,
+};
+
+use crate::support::{files, folder, now, open};
+
+fn record(started_at: Timestamp) -> RequestRecord {
+    RequestRecord {
+        request_id: "0190a1b2c3d4e5f6".into(),
+        started_at,
+        config_id: None,
+        key_id: None,
+        proxy_key: None,
+        method: "GET".into(),
+        path: "/proxy/weather/now".into(),
+        status: 404,
+        outcome: RequestOutcome::Refused,
+        attempts: 0,
+        duration_us: 1,
+        first_byte_us: None,
+        bytes_in: 0,
+        bytes_out: 0,
+        client: Ipv4Addr::LOCALHOST.into(),
+    }
+}
+
+/// What the log takes on disk, its write-ahead log included.
+fn size(folder: &Path) -> usize {
+    let log = files(folder).into_iter().filter(|(name, _)| name.starts_with("rotator-requests.db"));
+    log.filter(|(name, _)| !name.ends_with("-shm")).map(|(_, bytes)| bytes.len()).sum()
+}
+
+#[tokio::test]
+async fn pruning_gives_the_room_back_to_the_file_system() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    store.append_requests(vec![record(now()); 20_000]).await.unwrap();
+    let before = size(folder.path());
+
+    store.prune_requests(now(), 300_000).await.unwrap();
+    let pruned = size(folder.path());
+    store.prune_requests(now() + SignedDuration::from_secs(1), u64::MAX).await.unwrap();
+
+    assert!(before > 1_000_000, "{before}");
+    assert!((100_000..=300_000).contains(&pruned), "{pruned}");
+    assert!(size(folder.path()) < 20_000);
+}
+
+#[tokio::test]
+async fn an_old_record_is_pruned_although_it_ended_after_a_newer_one() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let (old, new) = (record(now() - SignedDuration::from_secs(9)), record(now()));
+    store.append_requests(vec![new.clone(), old]).await.unwrap();
+
+    assert_eq!(store.prune_requests(now(), u64::MAX).await.unwrap(), 1);
+    assert_eq!(store.requests(9).await.unwrap(), [new]);
+}
