@@ -30,6 +30,10 @@ use crate::{
     worker::wall_clock,
 };
 
+/// How many kept connections one attempt may find dead. A connection that several requests share may also reset ours
+/// and live on.
+const MAX_REPLACED: u8 = 3;
+
 /// An upstream's answer, and what belongs to it.
 pub(crate) struct Answer {
     pub(crate) response: Response<Incoming>,
@@ -75,7 +79,7 @@ pub(crate) async fn run(
         let may_go_on = exchange.attempts < max_attempts
             && tried.len() < route.pool.slots().len()
             && body.is_replayable();
-        count(exchange, &picked, &result);
+        count(exchange, &picked, body, &result);
         match result {
             Ok((response, _)) if refuses_key(response.status()) && may_go_on => {
                 debug!(status = response.status().as_u16(), key_id = %picked.slot().id, "key refused, trying the next");
@@ -123,6 +127,7 @@ fn refuses_key(status: StatusCode) -> bool {
 fn count(
     exchange: &Exchange,
     picked: &Picked,
+    body: &RequestBody,
     result: &Result<(Response<Incoming>, Option<Lease>), Failure>,
 ) {
     let metrics = &exchange.worker.metrics;
@@ -136,6 +141,7 @@ fn count(
             true
         }
         Err(Failure::Ours(_)) => return,
+        Err(_) if body.failure().is_some() => return,
         _ => {
             metrics.attempts_failed.add(1);
             false
@@ -162,6 +168,7 @@ async fn once(
         ConfigType::Llm => limits.llm_response_timeout,
     });
     let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
+    let mut replaced = 0;
     loop {
         let request =
             outbound.request(&picked.slot().credential, body.attempt(), is_upgrade).map_err(Failure::Ours)?;
@@ -183,10 +190,12 @@ async fn once(
             }
             Some(Err(error))
                 if error.reused
+                    && replaced < MAX_REPLACED
                     && (error.is_unsent || is_idempotent(&outbound.method))
                     && body.is_replayable() =>
             {
                 debug!(error = %error.source, "an idle connection had died, taking another one");
+                replaced += 1;
             }
             Some(Err(error)) => {
                 debug!(error = %error.source, "no answer");
@@ -201,7 +210,8 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// `None` when the time is up, counted from the last part of the request that the client sent.
+/// `None` when the time is up, counted from the last part of the request that the client sent. A client that is too slow
+/// with the next part is cut by its own time-out.
 async fn within<T>(
     time: Duration,
     body: &RequestBody,
@@ -213,8 +223,9 @@ async fn within<T>(
             biased;
             output = &mut future => return Some(output),
             () = &mut timer => {
-                let deadline = body.last_frame() + time;
-                if Instant::now() >= deadline {
+                let now = Instant::now();
+                let deadline = if body.awaits_client() { now } else { body.last_frame() } + time;
+                if now >= deadline {
                     return None;
                 }
                 timer.as_mut().reset(deadline);
@@ -249,7 +260,8 @@ impl Failure {
                     ConnectError::Timeout => ErrorKind::Timeout,
                     _ => ErrorKind::UpstreamFailed,
                 };
-                ProxyError::new(kind, error.to_string())
+                let gave_up = exchange.attempts > 1;
+                ProxyError { gave_up, ..ProxyError::new(kind, error.to_string()) }
             }
             Self::Lost => {
                 warn!(%slug, request_id, "the upstream closed the connection without an answer");

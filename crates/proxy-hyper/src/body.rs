@@ -49,6 +49,8 @@ struct Shared {
     bytes: Cell<u64>,
     /// When the last frame came.
     last_frame: Cell<Instant>,
+    /// Somebody wants a frame that has not come.
+    awaits_client: Cell<bool>,
 }
 
 struct Source {
@@ -124,6 +126,7 @@ impl RequestBody {
             failure: Cell::new(None),
             bytes: Cell::new(0),
             last_frame: Cell::new(Instant::now()),
+            awaits_client: Cell::new(false),
         };
         Self { shared: Rc::new(shared) }
     }
@@ -133,6 +136,7 @@ impl RequestBody {
         let attempt = self.shared.attempt.get() + 1;
         self.shared.attempt.set(attempt);
         self.shared.sent.set(0);
+        self.shared.awaits_client.set(false);
         AttemptBody { shared: Rc::clone(&self.shared), attempt }
     }
 
@@ -161,6 +165,11 @@ impl RequestBody {
         self.shared.last_frame.get()
     }
 
+    /// Whether the client has yet to send what the upstream would take now.
+    pub(crate) fn awaits_client(&self) -> bool {
+        self.shared.awaits_client.get()
+    }
+
     /// Bytes that came so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.shared.bytes.get()
@@ -186,7 +195,9 @@ impl Shared {
     fn poll_source(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut source = self.source.borrow_mut();
         let Some(incoming) = &mut source.incoming else { return Poll::Ready(None) };
-        let frame = match ready!(Pin::new(incoming).poll_frame(cx)) {
+        let polled = Pin::new(incoming).poll_frame(cx);
+        self.awaits_client.set(polled.is_pending());
+        let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
                 self.failure.set(Some(BodyFailure::Broken));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "assertions")]
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
+mod failover;
 mod rotation;
 mod streaming;
 mod support;

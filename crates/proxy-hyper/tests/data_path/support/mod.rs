@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests need some time of day")]
 
 pub mod client;
+pub mod tls;
 pub mod upstream;
 
 use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
@@ -38,7 +39,7 @@ pub const PROXY_KEY: &str = "pk-test-0123456789abcdef";
 pub struct Gateway {
     pub settings: Settings,
     tls: Option<Arc<rustls::ServerConfig>>,
-    sources: Vec<RouteSource>,
+    pub sources: Vec<RouteSource>,
 }
 
 /// A gateway that serves; it stops when it is dropped.
