@@ -30,7 +30,7 @@ impl Banner<'_> {
         let mut text = format!("\n  API Key Rotator {version}\n\n");
         let mut row = |name: &str, value: &str| {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name:<15} {value}");
+            let _ = writeln!(text, "{}", format!("  {name:<15} {value}").trim_end());
         };
         row("Database Type:", &format!("sqlite ({})", self.database.display()));
         row("Cache Type:", "memory");

@@ -205,6 +205,19 @@ fn the_env_examples_are_what_the_table_says() {
 }
 
 #[test]
+fn the_readmes_explain_every_variable_in_the_words_of_the_table() {
+    let (english, chinese) =
+        (include_str!("../../../../README.md"), include_str!("../../../../README_CN.md"));
+    for variable in ALL {
+        for (readme, words) in [(english, variable.english), (chinese, variable.chinese)] {
+            let row = readme.lines().find(|line| line.starts_with(&format!("| `{}` |", variable.name)));
+            let row = row.unwrap_or_else(|| panic!("{} is in no table", variable.name));
+            assert!(row.contains(words), "{row}\nshould say: {words}");
+        }
+    }
+}
+
+#[test]
 fn every_default_and_example_is_a_value_that_is_accepted() {
     // These need a file, another build, or a secret of one's own.
     let not_here = [
