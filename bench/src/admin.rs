@@ -1,4 +1,4 @@
-//! The admin API of the rotator, as far as a benchmark needs it.
+//! What the rotator answers beside its data path, as far as a benchmark needs it: admin API, readiness, metrics.
 
 use std::{
     io::{Read as _, Write as _},
@@ -86,8 +86,28 @@ impl Admin {
 
 /// Whether the rotator says that it is ready.
 pub(crate) fn is_ready(address: SocketAddr) -> bool {
-    let head = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    exchange(address, &head, "").is_ok_and(|(status, _)| status == "200")
+    get(address, "/readyz").is_ok()
+}
+
+/// How many records of requests it says did not reach the request log.
+pub(crate) fn records_lost(address: SocketAddr) -> Result<f64> {
+    let metrics = get(address, "/metrics")?;
+    ["akr_request_records_dropped_total", "akr_request_records_unwritten_total"]
+        .into_iter()
+        .map(|name| metric(&metrics, name).with_context(|| format!("/metrics does not tell {name}")))
+        .sum()
+}
+
+/// A metric without labels, from the text that Prometheus reads.
+fn metric(text: &str, name: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let (status, answer) = exchange(address, &head, "")?;
+    ensure!(status == "200", "{path} answered {status}");
+    Ok(answer)
 }
 
 /// One request on a connection of its own.
@@ -104,4 +124,17 @@ fn exchange(address: SocketAddr, head: &str, body: &str) -> Result<(String, Stri
         "an admin answer in chunks, which this client cannot read"
     );
     Ok((head.second_word().into(), String::from_utf8(answer[head.len()..].to_vec())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name() {
+        let text = "# HELP a_total Help.\n# TYPE a_total counter\na_total_more 7\na_total 3\n";
+
+        assert_eq!(metric(text, "a_total"), Some(3.0));
+        assert_eq!(metric(text, "a"), None);
+    }
 }

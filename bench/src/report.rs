@@ -61,11 +61,6 @@ impl Row {
         self
     }
 
-    /// What was measured.
-    pub(crate) fn measure(&self) -> &str {
-        &self.measure
-    }
-
     fn judged_value(&self) -> f64 {
         self.ratio.as_ref().map_or(self.amount.0, |ratio| ratio.value)
     }

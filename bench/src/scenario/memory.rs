@@ -30,16 +30,26 @@ pub(super) fn run(lab: &Lab, subjects: &[Subject]) -> Result<Section> {
             "{most} streams instead of {MANY}: the system's hard limit of open files is too low."
         ));
     }
+    let mut columns = Vec::new();
     for subject in subjects {
-        section.rows.extend(used(lab, *subject)?);
-        section.rows.extend(streams(lab, *subject, [FEW, most])?);
+        let mut rows = used(lab, *subject)?;
+        for level in [FEW, most] {
+            rows.extend(streams(lab, *subject, level)?);
+        }
+        columns.push(rows.into_iter());
     }
-    section.rows.sort_by(|a, b| a.measure().cmp(b.measure()));
-    Ok(section)
+    // Measure by measure, so that subjects stand below each other.
+    loop {
+        let before = section.rows.len();
+        section.rows.extend(columns.iter_mut().filter_map(Iterator::next));
+        if section.rows.len() == before {
+            return Ok(section);
+        }
+    }
 }
 
 /// At rest, and after 256 connections with a request in flight on each.
-fn used(lab: &Lab, subject: Subject) -> Result<[Row; 2]> {
+fn used(lab: &Lab, subject: Subject) -> Result<Vec<Row>> {
     let running = lab.start(subject, Mode::Free)?;
     thread::sleep(REST);
     let idle = running.resident_kib()?;
@@ -56,32 +66,26 @@ fn used(lab: &Lab, subject: Subject) -> Result<[Row; 2]> {
     let row = |measure: &str, kib: f64, target| {
         Row::new(measure, subject.name(), Amount(kib / KIB_PER_MIB, "MiB")).judged(ours(subject, target))
     };
-    Ok([
+    Ok(vec![
         row("idle", idle, targets::MEMORY_IDLE),
         row("after 20 000 requests on 256 connections", used, targets::MEMORY_USED),
     ])
 }
 
 /// With streams open on which nothing happens.
-fn streams(lab: &Lab, subject: Subject, levels: [u32; 2]) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for level in levels {
-        let running = lab.start(subject, Mode::Crowded(level))?;
-        thread::sleep(REST);
-        let idle = running.resident_kib()?;
-        let open = hold(running.address, level as usize)?;
-        thread::sleep(REST);
-        let used = running.resident_kib()?;
-        drop(open);
-        let name = subject.name();
-        let each = Amount((used - idle) / f64::from(level), "KiB");
-        rows.push(Row::new(format!("with {level} open streams"), name, Amount(used / KIB_PER_MIB, "MiB")));
-        rows.push(
-            Row::new(format!("with {level} open streams, each"), name, each)
-                .judged(ours(subject, targets::MEMORY_STREAM)),
-        );
-    }
-    Ok(rows)
+fn streams(lab: &Lab, subject: Subject, streams: u32) -> Result<[Row; 2]> {
+    let running = lab.start(subject, Mode::Crowded(streams))?;
+    thread::sleep(REST);
+    let idle = running.resident_kib()?;
+    let open = hold(running.address, streams as usize)?;
+    thread::sleep(REST);
+    let used = running.resident_kib()?;
+    drop(open);
+    let row = |measure: &str, amount| {
+        Row::new(format!("with {streams} open streams{measure}"), subject.name(), amount)
+    };
+    let each = row(", each", Amount((used - idle) / f64::from(streams), "KiB"));
+    Ok([row("", Amount(used / KIB_PER_MIB, "MiB")), each.judged(ours(subject, targets::MEMORY_STREAM))])
 }
 
 fn ours(subject: Subject, target: Target) -> Option<Target> {

@@ -7,10 +7,11 @@ use super::{
     turns::{start_all, take},
 };
 use crate::{
+    admin,
     fixture::Route,
     lab::{Lab, Subject},
     load::Requests,
-    report::{Section, Target},
+    report::{Amount, Row, Section, Target},
     targets,
 };
 
@@ -40,6 +41,11 @@ pub(super) fn run(lab: &Lab, subjects: &[Subject], effort: Effort) -> Result<Sec
         let (p50, p99) = (format!("p50 {at}"), format!("p99 {at}"));
         section.rows.extend(turns.rows(&p50, "µs", |_, outcome| outcome.latency.p50, |_| None));
         section.rows.extend(turns.rows(&p99, "µs", |_, outcome| outcome.latency.p99, |_| None));
+    }
+    for ours in running.iter().filter(|running| running.subject == Subject::Rotator) {
+        let lost = Amount(admin::records_lost(ours.address)?, "");
+        let row = Row::new("records lost to the request log", ours.subject.name(), lost);
+        section.rows.push(row.judged(Some(targets::RECORDS_LOST)));
     }
     Ok(section)
 }
