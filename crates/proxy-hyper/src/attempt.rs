@@ -1,9 +1,6 @@
 //! The loop over keys: pick one, send, and take the next if this one is refused before any byte reached the client.
 
-use std::{
-    pin::{Pin, pin},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,7 +12,6 @@ use rotator_core::{
     routes::Route,
 };
 use smallvec::SmallVec;
-use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use crate::{
@@ -27,7 +23,6 @@ use crate::{
     service::body_too_large,
     upgrade::Upgrade,
     upstream::{ConnectError, Lease},
-    worker::wall_clock,
 };
 
 /// How many kept connections one attempt may find dead. A connection that several requests share may also reset ours
@@ -147,7 +142,7 @@ fn count(
             false
         }
     };
-    picked.finish(is_success, wall_clock());
+    picked.finish(is_success, exchange.started_at());
 }
 
 /// One attempt. A connection that died while it was idle is replaced without counting.
@@ -178,9 +173,10 @@ async fn once(
             worker.upstreams.lease(&origin, connect_timeout).await
         };
         let mut lease = leased.map_err(Failure::NotSent)?;
-        exchange.sent_at = exchange.elapsed();
-        let sent = within(response_timeout, body, pin!(lease.send(request))).await;
-        match sent {
+        if worker.settings.debug_headers {
+            exchange.sent_at = exchange.elapsed();
+        }
+        match lease.send(request, body, response_timeout).await {
             None => return Err(Failure::TimedOut),
             Some(Ok(response)) => {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS && !is_upgrade {
@@ -208,30 +204,6 @@ async fn once(
 /// RFC 9110 §9.2.2.
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
-}
-
-/// `None` when the time is up, counted from the last part of the request that the client sent. A client that is too slow
-/// with the next part is cut by its own time-out.
-async fn within<T>(
-    time: Duration,
-    body: &RequestBody,
-    mut future: Pin<&mut impl Future<Output = T>>,
-) -> Option<T> {
-    let mut timer = pin!(sleep(time));
-    loop {
-        tokio::select! {
-            biased;
-            output = &mut future => return Some(output),
-            () = &mut timer => {
-                let now = Instant::now();
-                let deadline = if body.awaits_client() { now } else { body.last_frame() } + time;
-                if now >= deadline {
-                    return None;
-                }
-                timer.as_mut().reset(deadline);
-            }
-        }
-    }
 }
 
 impl Failure {

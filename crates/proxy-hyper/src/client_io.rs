@@ -5,7 +5,6 @@
 //! nothing, and re-armed only when it fires, so that a busy keep-alive connection never touches the timer wheel.
 
 use std::{
-    future::Future,
     io,
     pin::Pin,
     sync::Arc,
@@ -15,10 +14,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep_until},
+    time::Instant,
 };
 
-use crate::{connection::Connection, settings::ClientLimits};
+use crate::{connection::Connection, lazy_timer::LazyTimer, settings::ClientLimits};
 
 /// After an early answer: how much of the unread request is read away before the connection closes, so that the
 /// client gets to see the answer and not a reset.
@@ -34,7 +33,7 @@ pub(crate) struct ClientIo<S> {
     begun: u32,
     /// Since when the client takes nothing of what we write.
     write_blocked: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: LazyTimer,
     lingered: Linger,
 }
 
@@ -66,7 +65,7 @@ impl<S> ClientIo<S> {
             reading: Reading::Head(Instant::now()),
             begun: 0,
             write_blocked: None,
-            timer: None,
+            timer: LazyTimer::default(),
             lingered: Linger::default(),
         }
     }
@@ -82,17 +81,16 @@ impl<S> ClientIo<S> {
     /// Bytes came: what are they, and what comes next?
     fn note_read(&mut self, bytes: &[u8]) {
         self.forget_finished_head();
-        self.reading = match self.reading {
-            _ if !self.connection.progress.is_idle() => Reading::Nothing,
-            Reading::Head(since) => Reading::Head(since),
-            _ => {
-                self.connection.progress.note_content_length(false);
-                Reading::Head(Instant::now())
-            }
-        };
-        if matches!(self.reading, Reading::Head(_)) && has_content_length_line(bytes) {
-            self.connection.progress.note_content_length(true);
+        let progress = &self.connection.progress;
+        let is_new = !matches!(self.reading, Reading::Head(_));
+        if !progress.is_idle() {
+            self.reading = Reading::Nothing;
+            return;
         }
+        if is_new {
+            self.reading = Reading::Head(Instant::now());
+        }
+        progress.note_head(bytes, is_new, self.limits.max_head_bytes);
     }
 
     /// Until when the client has time to send something; `None` when it owes us nothing.
@@ -115,34 +113,12 @@ impl<S> ClientIo<S> {
         }
     }
 
-    /// Ready when the deadline has passed; otherwise the task is woken when it has.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        loop {
-            // A timer that is set too early costs one idle wake-up; moving it on every request would cost more.
-            if timer.deadline() > deadline {
-                timer.as_mut().reset(deadline);
-            }
-            ready!(timer.as_mut().poll(cx));
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-    }
-
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let since = *self.write_blocked.get_or_insert_with(Instant::now);
-        self.poll_deadline(cx, since + self.limits.write_timeout)
+        self.timer
+            .poll_until(cx, since + self.limits.write_timeout)
             .map(|()| io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading"))
     }
-}
-
-/// Whether a line of these bytes is a `Content-Length` header.
-fn has_content_length_line(bytes: &[u8]) -> bool {
-    const NAME: &[u8] = b"content-length";
-    memchr::memchr_iter(b'\n', bytes)
-        .any(|end| bytes[end + 1..].get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
@@ -159,7 +135,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
             return Poll::Ready(Ok(()));
         }
         if let Some(deadline) = this.read_deadline(Instant::now()) {
-            ready!(this.poll_deadline(cx, deadline));
+            ready!(this.timer.poll_until(cx, deadline));
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the client sent nothing in time",
@@ -218,7 +194,7 @@ impl<S: AsyncRead + Unpin> ClientIo<S> {
             let mut scratch = [0; 4096];
             let mut buf = ReadBuf::new(&mut scratch);
             if Pin::new(&mut self.socket).poll_read(cx, &mut buf).is_pending() {
-                return self.poll_deadline(cx, deadline);
+                return self.timer.poll_until(cx, deadline);
             }
             if buf.filled().is_empty() {
                 break;
@@ -226,16 +202,5 @@ impl<S: AsyncRead + Unpin> ClientIo<S> {
             self.lingered.bytes += buf.filled().len();
         }
         Poll::Ready(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_content_length_line_is_seen_in_any_case() {
-        assert!(has_content_length_line(b"POST / HTTP/1.1\r\nHOST: a\r\ncOnTent-Length: 3\r\n"));
-        assert!(!has_content_length_line(b"POST /content-length HTTP/1.1\r\nx: content-length: 1\r\n\r\n"));
     }
 }

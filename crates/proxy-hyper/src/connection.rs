@@ -3,12 +3,14 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
 };
 
 use rotator_core::access::Remembered;
+
+const CONTENT_LENGTH: &[u8] = b"content-length:";
 
 /// A client's connection.
 pub(crate) struct Connection {
@@ -31,8 +33,8 @@ pub(crate) struct Progress {
     active: AtomicU32,
     /// Request bodies that have not ended.
     bodies: AtomicU32,
-    /// The last head had a `Content-Length` line, as it came over the wire: hyper hides it beside `Transfer-Encoding`.
-    saw_content_length: AtomicBool,
+    /// The last head as it came over the wire: hyper hides a `Content-Length` beside `Transfer-Encoding`.
+    head: Mutex<Vec<u8>>,
     /// A request was answered before its body had been read.
     unread_body: AtomicBool,
 }
@@ -78,12 +80,22 @@ impl Progress {
         self.bodies.load(Relaxed) > 0
     }
 
-    pub(crate) fn note_content_length(&self, seen: bool) {
-        self.saw_content_length.store(seen, Relaxed);
+    /// Keeps a part of a request head.
+    pub(crate) fn note_head(&self, bytes: &[u8], is_new: bool, max_bytes: usize) {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_new {
+            head.clear();
+        }
+        let room = max_bytes.saturating_sub(head.len());
+        head.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
+    /// Whether the last head has a `Content-Length` line. With pipelined requests, any of theirs counts.
     pub(crate) fn saw_content_length(&self) -> bool {
-        self.saw_content_length.load(Relaxed)
+        let head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        head.split(|b| *b == b'\n').any(|line| {
+            line.get(..CONTENT_LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(CONTENT_LENGTH))
+        })
     }
 
     pub(crate) fn has_unread_body(&self) -> bool {
@@ -109,5 +121,23 @@ impl Drop for OpenBody {
     fn drop(&mut self) {
         self.0.progress.bodies.fetch_sub(1, Relaxed);
         self.0.progress.unread_body.store(true, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_length_line_is_seen_in_any_case_and_however_it_comes() {
+        let progress = Progress::default();
+
+        progress.note_head(b"POST / HTTP/1.1\r\nHOST: a\r\ncOnTent-", true, 100);
+        assert!(!progress.saw_content_length());
+        progress.note_head(b"Length: 3\r\n", false, 100);
+        assert!(progress.saw_content_length());
+
+        progress.note_head(b"POST /content-length: HTTP/1.1\r\nx: content-length: 1\r\n\r\n", true, 100);
+        assert!(!progress.saw_content_length());
     }
 }

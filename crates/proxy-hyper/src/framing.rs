@@ -46,9 +46,22 @@ fn check_host(headers: &HeaderMap, version: Version) -> Result<(), ProxyError> {
     }
 }
 
+/// Which bytes a `Host` may have.
+const HOST_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        allowed[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')')
+            || matches!(byte, b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']');
+        byte += 1;
+    }
+    allowed
+};
+
 /// RFC 9110 §7.2, without user information: RFC 3986's `reg-name`, an address, a port.
 fn is_valid_host(host: &HeaderValue) -> bool {
-    host.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(b))
+    host.as_bytes().iter().all(|b| HOST_BYTES[usize::from(*b)])
 }
 
 fn check_transfer_encoding(headers: &HeaderMap, connection: &Connection) -> Result<(), ProxyError> {

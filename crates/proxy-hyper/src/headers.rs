@@ -6,25 +6,38 @@ use smallvec::SmallVec;
 /// Removes what belongs to one connection only: RFC 9110 §7.6.1, and every header that a `Connection` line names.
 /// Must come before we put the upstream key in, or a client could name and so remove it.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let mut named: SmallVec<[HeaderName; 4]> = SmallVec::new();
-    if headers.contains_key(header::CONNECTION) {
-        let lines = headers.get_all(header::CONNECTION).iter();
-        let options = lines.flat_map(|line| line.as_bytes().split(|b| *b == b','));
-        named.extend(options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok()));
-    }
-    for name in headers.keys() {
-        if is_hop_by_hop(name) {
-            named.push(name.clone());
+    strip(headers, is_hop_by_hop);
+}
+
+/// Removes from a request what belongs to its connection, and what says where it came from: we neither pass that on nor
+/// add to it. `expect` has been dealt with by then: the body is asked for when the upstream wants it.
+pub(crate) fn strip_request(headers: &mut HeaderMap) {
+    strip(headers, |name| {
+        is_hop_by_hop(name)
+            || matches!(name, "forwarded" | "expect" | "x-real-ip" | "via")
+            || name.starts_with("x-forwarded-")
+    });
+}
+
+fn strip(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
+    let mut doomed: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    for (name, value) in &*headers {
+        if *name == header::CONNECTION {
+            let options = value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+            doomed.extend(options.filter_map(|option| HeaderName::from_bytes(option).ok()));
+        }
+        if goes(name.as_str()) {
+            doomed.push(name.clone());
         }
     }
-    for name in named {
+    for name in doomed {
         headers.remove(name);
     }
 }
 
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "connection"
             | "keep-alive"
             | "proxy-connection"
@@ -36,22 +49,6 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
             | "proxy-authenticate"
             | "http2-settings"
     )
-}
-
-/// Removes what says where a request came from; we neither pass it on nor add to it.
-/// `expect` has been dealt with by then: the body is asked for when the upstream wants it.
-pub(crate) fn strip_provenance(headers: &mut HeaderMap) {
-    let doomed: SmallVec<[HeaderName; 4]> = headers
-        .keys()
-        .filter(|name| {
-            let name = name.as_str();
-            name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "expect" | "x-real-ip" | "via")
-        })
-        .cloned()
-        .collect();
-    for name in doomed {
-        headers.remove(name);
-    }
 }
 
 /// Replaces a key wherever an upstream's answer shows it back in a header, as a redirect of a request with the key in

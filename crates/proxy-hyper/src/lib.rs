@@ -25,6 +25,7 @@ mod error;
 mod exchange;
 mod framing;
 mod headers;
+mod lazy_timer;
 mod local_exec;
 mod metrics;
 mod probe;

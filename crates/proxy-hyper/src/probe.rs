@@ -76,11 +76,15 @@ async fn status(
     let request = Request::builder().method(Method::GET).uri(uri).header("user-agent", "api-key-rotator");
     let (parts, ()) = request.body(()).map_err(|e| e.to_string())?.into_parts();
     let outbound = Outbound::new(spec, parts, rest).map_err(|e| e.to_string())?;
-    let request = outbound.request(key, RequestBody::empty().attempt(), false).map_err(|e| e.to_string())?;
+    let body = RequestBody::empty();
+    let request = outbound.request(key, body.attempt(), false).map_err(|e| e.to_string())?;
     let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
     let mut lease = worker.upstreams.lease(&origin, TIMEOUT).await.map_err(|e| e.to_string())?;
-    let response =
-        lease.send(request).await.map_err(|_| "the upstream closed the connection without an answer")?;
+    let response = lease
+        .send(request, &body, TIMEOUT)
+        .await
+        .ok_or("the upstream did not answer in time")?
+        .map_err(|_| "the upstream closed the connection without an answer")?;
     Ok(response.status())
 }
 

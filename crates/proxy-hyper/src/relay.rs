@@ -1,7 +1,6 @@
 //! The upstream's answer on its way to the client: head, then body, frame by frame.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,7 +14,7 @@ use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind, stream_error_event};
 use memchr::memmem::Finder;
 use rotator_core::{pool::Picked, record::RequestOutcome};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::{
     attempt::Answer,
@@ -23,6 +22,7 @@ use crate::{
     error::mark_given_up,
     exchange::Exchange,
     headers,
+    lazy_timer::LazyTimer,
     request_id::X_REQUEST_ID,
     response::{BoxError, ResponseBody},
     scrub,
@@ -49,7 +49,7 @@ pub(crate) struct Relay {
     lease: Option<Lease>,
     idle_timeout: Duration,
     waiting_since: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: LazyTimer,
     on_cut: OnCut,
     ended: bool,
 }
@@ -107,7 +107,7 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
         lease,
         idle_timeout,
         waiting_since: None,
-        timer: None,
+        timer: LazyTimer::default(),
         on_cut,
         ended: false,
     };
@@ -176,15 +176,8 @@ impl Relay {
 
     /// Ready when the upstream has been silent for too long.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = *self.waiting_since.get_or_insert_with(Instant::now) + self.idle_timeout;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        self.timer.poll_until(cx, since + self.idle_timeout)
     }
 
     /// The answer is whole: the connection may serve again.

@@ -23,8 +23,7 @@ pub(crate) struct Outbound {
 impl Outbound {
     pub(crate) fn new(spec: &ConfigSpec, parts: Parts, rest: &str) -> Result<Self, ProxyError> {
         let Parts { method, uri, mut headers, .. } = parts;
-        headers::strip_hop_by_hop(&mut headers);
-        headers::strip_provenance(&mut headers);
+        headers::strip_request(&mut headers);
         for name in &spec.headers.remove {
             headers.remove(name);
         }

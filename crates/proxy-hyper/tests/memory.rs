@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "assertions")]
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
-#[expect(dead_code, unused_imports, reason = "the rest of the kit is for the other tests")]
+#[expect(unused_imports, reason = "the rest of the kit is for the other tests")]
 #[path = "data_path/support/mod.rs"]
 mod support;
 

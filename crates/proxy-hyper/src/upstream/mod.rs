@@ -12,7 +12,10 @@ mod tls;
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -20,13 +23,18 @@ use foldhash::fast::RandomState;
 use http::{HeaderValue, Request, Response, Uri, Version, header};
 use hyper::{
     body::Incoming,
-    client::conn::{http1, http2},
+    client::conn::{TrySendError, http1, http2},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rotator_core::model::BaseUrl;
 use tokio::{task::spawn_local, time::Instant};
 
-use crate::{body::AttemptBody, local_exec::LocalExec, metrics::WorkerMetrics};
+use crate::{
+    body::{AttemptBody, RequestBody},
+    lazy_timer::LazyTimer,
+    local_exec::LocalExec,
+    metrics::WorkerMetrics,
+};
 
 pub(crate) use connect::{ConnectError, Connector, Forward};
 pub(crate) use resolve::Resolver;
@@ -70,6 +78,8 @@ struct H1 {
     sender: http1::SendRequest<AttemptBody>,
     allowance: HeadAllowance,
     forward: Option<Forward>,
+    /// Bounds the wait for the head of each answer.
+    timer: LazyTimer,
 }
 
 struct Shared {
@@ -159,7 +169,8 @@ impl Upstreams {
             let (sender, connection) =
                 http1_builder().handshake(TokioIo::new(io)).await.map_err(ConnectError::Handshake)?;
             spawn_local(connection.with_upgrades());
-            let wire = Wire::H1(H1 { sender, allowance, forward: connected.forward });
+            let wire =
+                Wire::H1(H1 { sender, allowance, forward: connected.forward, timer: LazyTimer::default() });
             Ok(Lease { origin: Rc::clone(origin), wire, reused: false })
         };
         tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::Timeout))
@@ -193,7 +204,10 @@ impl Upstreams {
         let (sender, connection) =
             http1_builder().handshake(TokioIo::new(io)).await.map_err(ConnectError::Handshake)?;
         spawn_local(connection);
-        Ok(lease(Wire::H1(H1 { sender, allowance, forward: connected.forward }), false))
+        Ok(lease(
+            Wire::H1(H1 { sender, allowance, forward: connected.forward, timer: LazyTimer::default() }),
+            false,
+        ))
     }
 
     /// Closes connections that nobody used for a while.
@@ -240,43 +254,43 @@ impl Shared {
 }
 
 impl Lease {
-    /// Sends a request whose URI is a path and query, and waits for the head of the answer.
+    /// Sends a request whose URI is a path and query, and waits for the head of the answer; `None` when that takes longer
+    /// than `limit`, counted from the last part of the body that the client sent.
     pub(crate) async fn send(
         &mut self,
         mut request: Request<AttemptBody>,
-    ) -> Result<Response<Incoming>, SendError> {
+        body: &RequestBody,
+        limit: Duration,
+    ) -> Option<Result<Response<Incoming>, SendError>> {
         let reused = self.reused;
-        match &mut self.wire {
-            Wire::H1(h1) => {
+        let sent = match &mut self.wire {
+            Wire::H1(H1 { sender, allowance, forward, timer }) => {
                 *request.version_mut() = Version::HTTP_11;
                 request.headers_mut().insert(header::HOST, self.origin.host.clone());
-                if let Some(forward) = &h1.forward {
+                if let Some(forward) = forward {
                     make_absolute(request.uri_mut(), &self.origin.base);
                     if let Some(authorization) = &forward.authorization {
                         request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
                     }
                 }
-                h1.allowance.arm();
-                let result = h1.sender.try_send_request(request).await;
-                h1.allowance.disarm();
-                result.map_err(|mut e| SendError {
-                    is_unsent: e.take_message().is_some(),
-                    source: e.into_error(),
-                    reused,
-                })
+                allowance.arm();
+                let sent = within(limit, body, timer, pin!(sender.try_send_request(request))).await;
+                allowance.disarm();
+                sent
             }
             Wire::H2 { sender, .. } => {
                 *request.version_mut() = Version::HTTP_2;
                 request.headers_mut().remove(header::HOST);
                 make_absolute(request.uri_mut(), &self.origin.base);
-                let result = sender.try_send_request(request).await;
-                result.map_err(|mut e| SendError {
-                    is_unsent: e.take_message().is_some(),
-                    source: e.into_error(),
-                    reused,
-                })
+                within(limit, body, &mut LazyTimer::default(), pin!(sender.try_send_request(request))).await
             }
-        }
+        };
+        let failed = |mut e: TrySendError<_>| SendError {
+            is_unsent: e.take_message().is_some(),
+            source: e.into_error(),
+            reused,
+        };
+        sent.map(|result| result.map_err(failed))
     }
 
     /// The answer has ended: the connection may serve another request.
@@ -287,6 +301,24 @@ impl Lease {
             self.origin.idle.borrow_mut().push(Idle { connection, since: Instant::now() });
         }
     }
+}
+
+/// `None` when the time is up, counted from the last part of the request that the client sent.
+async fn within<T>(
+    limit: Duration,
+    body: &RequestBody,
+    timer: &mut LazyTimer,
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        // A client that is slow with its body is cut by a time-out of its own.
+        let since = if body.awaits_client() { Instant::now() } else { body.last_frame() };
+        timer.poll_until(cx, since + limit).map(|()| None)
+    })
+    .await
 }
 
 fn make_absolute(uri: &mut Uri, base: &BaseUrl) {

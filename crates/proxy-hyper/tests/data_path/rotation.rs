@@ -21,7 +21,7 @@ async fn ten_thousand_requests_use_seven_keys_evenly() {
                 "/proxy/svc/x",
                 10_000 / 64 + usize::from(client < 10_000 % 64),
             )
-            .await
+            .await;
         })
     });
     for client in clients.collect::<Vec<_>>() {

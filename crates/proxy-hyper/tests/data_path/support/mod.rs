@@ -5,6 +5,7 @@
 //! let gateway = Gateway::new().generic("weather", &upstream.url(), &["k1", "k2"]).start().await;
 //! let answer = gateway.get("/proxy/weather/now").await;
 //! ```
+#![allow(dead_code, clippy::allow_attributes, reason = "every test binary uses a part of the kit")]
 #![expect(clippy::panic, reason = "assertions")]
 #![expect(clippy::disallowed_methods, reason = "tests need some time of day")]
 
@@ -88,7 +89,7 @@ impl Gateway {
     }
 
     pub fn service(mut self, slug: &str, keys: &[&str], fill: impl FnOnce(&mut ConfigFields)) -> Self {
-        let id = self.sources.len() as i64 + 1;
+        let id = i64::try_from(self.sources.len()).unwrap() + 1;
         self.sources.push(source(id, slug, keys, fill));
         self
     }
