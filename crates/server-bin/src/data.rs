@@ -39,3 +39,20 @@ impl Data {
         Ok((data, open))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use rotator_core::vault::KeyEncryptionKey;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::DatabaseKind;
+
+    /// Data in a fresh folder.
+    pub(crate) async fn open(folder: &TempDir) -> (Data, OpenStore) {
+        let path = folder.path().join("rotator.db");
+        let database = Database { kind: DatabaseKind::Sqlite, path, reset: false };
+        let current = KeyEncryptionKey::parse("a passphrase of the tests").unwrap();
+        Data::open(&database, EncryptionKeys { current, previous: None }).await.unwrap()
+    }
+}

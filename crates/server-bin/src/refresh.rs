@@ -73,3 +73,57 @@ fn add(sum: &mut KeyUsage, more: &KeyUsage) {
     sum.failures += more.failures;
     sum.last_used_at = sum.last_used_at.max(more.last_used_at);
 }
+
+#[cfg(test)]
+mod tests {
+    use rotator_core::{
+        model::{ConfigFields, ConfigSpec, ConfigType},
+        store::Change,
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::data;
+
+    fn service() -> ConfigSpec {
+        let text = |text: &str| Some(text.to_owned());
+        let fields = ConfigFields {
+            name: "echo".into(),
+            slug: "echo".into(),
+            config_type: "GENERIC".into(),
+            is_active: true,
+            api_key_location: text("header"),
+            api_key_name: text("x-key"),
+            target_url: text("http://127.0.0.1:9"),
+            ..ConfigFields::default()
+        };
+        ConfigSpec::try_from(&fields).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_change_by_another_instance_is_live_soon() {
+        let folder = TempDir::new().unwrap();
+        let (data, _store) = data::tests::open(&folder).await;
+        tokio::spawn(follow_changes(data.clone()));
+        let by = Change { at: clock::now(), actor: "admin".into(), address: None, request_id: "r1".into() };
+        data.store.insert_config(service(), &by).await.unwrap();
+        assert!(data.routes.table().load().find(ConfigType::Generic, "echo").is_none());
+
+        data.cache.bump_revision().await.unwrap();
+        while data.routes.table().load().find(ConfigType::Generic, "echo").is_none() {
+            sleep(GATHER / 10).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn counts_that_cannot_be_written_are_kept() {
+        let folder = TempDir::new().unwrap();
+        let (data, store) = data::tests::open(&folder).await;
+        store.close().await;
+        let count = KeyUsage { key_id: KeyId(1), successes: 2, failures: 1, last_used_at: clock::now() };
+        let mut usage = Usage(HashMap::from([(count.key_id, count)]));
+        usage.flush(&data.routes, &*data.store).await;
+
+        assert_eq!(usage.0.values().copied().collect::<Vec<_>>(), [count]);
+    }
+}

@@ -70,22 +70,12 @@ pub async fn retain(store: Arc<dyn Store>, cache: Arc<dyn Cache>, logs: Logs) {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use rotator_core::{record::RequestOutcome, vault::KeyEncryptionKey};
+    use rotator_core::record::RequestOutcome;
     use tempfile::TempDir;
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::{
-        backends::OpenStore,
-        config::{Database, DatabaseKind, EncryptionKeys},
-    };
-
-    async fn store(folder: &TempDir) -> OpenStore {
-        let path = folder.path().join("rotator.db");
-        let database = Database { kind: DatabaseKind::Sqlite, path, reset: false };
-        let current = KeyEncryptionKey::parse("a passphrase of the tests").unwrap();
-        OpenStore::open(&database, EncryptionKeys { current, previous: None }, clock::now()).await.unwrap()
-    }
+    use crate::{config::LogFormat, data};
 
     fn record() -> RequestRecord {
         RequestRecord {
@@ -110,14 +100,14 @@ mod tests {
     #[tokio::test]
     async fn every_record_is_written_before_the_writer_ends() {
         let folder = TempDir::new().unwrap();
-        let store = store(&folder).await;
+        let (data, store) = data::tests::open(&folder).await;
         let (sender, batches) = mpsc::channel(QUEUE);
         for _ in 0..QUEUE {
             sender.send(vec![record(); 10]).await.unwrap();
         }
         drop(sender);
         let dropped = Arc::<AtomicU64>::default();
-        write(batches, store.port(), Arc::clone(&dropped)).await;
+        write(batches, data.store, Arc::clone(&dropped)).await;
 
         assert_eq!(store.port().requests(1_000).await.unwrap().len(), 10 * QUEUE);
         assert_eq!(dropped.load(Relaxed), 0);
@@ -126,14 +116,35 @@ mod tests {
     #[tokio::test]
     async fn records_that_cannot_be_written_are_counted() {
         let folder = TempDir::new().unwrap();
-        let store = store(&folder).await;
+        let (data, store) = data::tests::open(&folder).await;
         store.close().await;
         let (sender, batches) = mpsc::channel(QUEUE);
         sender.send(vec![record(); 3]).await.unwrap();
         drop(sender);
         let dropped = Arc::<AtomicU64>::default();
-        write(batches, store.port(), Arc::clone(&dropped)).await;
+        write(batches, data.store, Arc::clone(&dropped)).await;
 
         assert_eq!(dropped.load(Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn records_older_than_their_time_are_deleted() {
+        let folder = TempDir::new().unwrap();
+        let (data, _store) = data::tests::open(&folder).await;
+        let days = |n: u64| Duration::from_hours(24 * n);
+        let old = RequestRecord { started_at: clock::now() - days(8), ..record() };
+        data.store.append_requests(vec![old, record()]).await.unwrap();
+        let logs = Logs {
+            filter: String::new(),
+            format: LogFormat::Text,
+            request_log_age: days(7),
+            request_log_bytes: 1 << 30,
+        };
+        let retention = tokio::spawn(retain(Arc::clone(&data.store), data.cache, logs));
+
+        while data.store.requests(10).await.unwrap().len() != 1 {
+            tokio::task::yield_now().await;
+        }
+        retention.abort();
     }
 }
