@@ -48,7 +48,7 @@ tools: ## Install what the tests need and the machine lacks (Debian, Ubuntu)
 	scripts/install-test-tools.sh
 
 $(CARGO_DENY):
-	CARGO_TARGET_DIR= cargo install --locked --debug --root $(TARGET)/tools --version $(CARGO_DENY_VERSION) cargo-deny
+	env -u CARGO_TARGET_DIR cargo install --locked --debug --root $(TARGET)/tools --version $(CARGO_DENY_VERSION) cargo-deny
 
 # ---- Measurements ----
 
