@@ -177,7 +177,10 @@ async fn once(
             exchange.sent_at = exchange.elapsed();
         }
         match lease.send(request, body, response_timeout).await {
-            None => return Err(Failure::TimedOut),
+            None => {
+                body.blame_if_awaited();
+                return Err(Failure::TimedOut);
+            }
             Some(Ok(response)) => {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS && !is_upgrade {
                     return Err(Failure::Lost);

@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -47,8 +48,8 @@ struct Shared {
     sent: Cell<usize>,
     failure: Cell<Option<BodyFailure>>,
     bytes: Cell<u64>,
-    /// When the last frame came.
-    last_frame: Cell<Instant>,
+    /// When the request went out, or the last frame came since.
+    last_progress: Cell<Instant>,
     /// Somebody wants a frame that has not come.
     awaits_client: Cell<bool>,
 }
@@ -73,6 +74,8 @@ pub(crate) struct BodyLimits {
     pub(crate) max_bytes: u64,
     pub(crate) max_replay_bytes: usize,
     pub(crate) budget: Arc<ReplayBudget>,
+    /// Between two parts of it.
+    pub(crate) frame_timeout: Duration,
 }
 
 /// Why a body could not be read to its end.
@@ -106,7 +109,13 @@ impl RequestBody {
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self::of(None, None, BodyLimits { max_bytes: 0, max_replay_bytes: 0, budget: ReplayBudget::new(0) })
+        let limits = BodyLimits {
+            max_bytes: 0,
+            max_replay_bytes: 0,
+            budget: ReplayBudget::new(0),
+            frame_timeout: Duration::ZERO,
+        };
+        Self::of(None, None, limits)
     }
 
     fn of(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits) -> Self {
@@ -125,7 +134,7 @@ impl RequestBody {
             sent: Cell::new(0),
             failure: Cell::new(None),
             bytes: Cell::new(0),
-            last_frame: Cell::new(Instant::now()),
+            last_progress: Cell::new(Instant::now()),
             awaits_client: Cell::new(false),
         };
         Self { shared: Rc::new(shared) }
@@ -160,14 +169,27 @@ impl RequestBody {
         self.shared.failure.get()
     }
 
-    /// When the client last sent a part of it.
-    pub(crate) fn last_frame(&self) -> Instant {
-        self.shared.last_frame.get()
+    /// An attempt goes out: it has its own time for an answer, whatever came before it.
+    pub(crate) fn note_sending(&self) {
+        self.shared.last_progress.set(Instant::now());
     }
 
-    /// Whether the client has yet to send what the upstream would take now.
-    pub(crate) fn awaits_client(&self) -> bool {
-        self.shared.awaits_client.get()
+    /// When an answer is due that may take this long after the request went out and the client's last part of it came.
+    /// While the client owes a part, it has its own time for that; ask again after `limit`, in case the part has come.
+    pub(crate) fn answer_due(&self, limit: Duration) -> Instant {
+        let last = self.shared.last_progress.get();
+        if !self.shared.awaits_client.get() {
+            return last + limit;
+        }
+        let client_limit = self.shared.source.borrow().limits.frame_timeout;
+        (Instant::now() + limit).min(last + limit.max(client_limit))
+    }
+
+    /// Time is up: if the client still owes a part, the fault is the client's.
+    pub(crate) fn blame_if_awaited(&self) {
+        if self.shared.awaits_client.get() {
+            self.shared.failure.set(Some(BodyFailure::Broken));
+        }
     }
 
     /// Bytes that came so far.
@@ -208,7 +230,7 @@ impl Shared {
                 return Poll::Ready(None);
             }
         };
-        self.last_frame.set(Instant::now());
+        self.last_progress.set(Instant::now());
         if let Some(data) = frame.data_ref() {
             let bytes = self.bytes.get() + data.len() as u64;
             self.bytes.set(bytes);

@@ -28,6 +28,8 @@ pub(crate) struct ClientIo<S> {
     socket: S,
     connection: Arc<Connection>,
     limits: Arc<ClientLimits>,
+    /// Bytes may be anything, such as a ping: they begin no request.
+    is_h2: bool,
     reading: Reading,
     /// How many request heads had begun when `reading` was set: with another, it is out of date.
     begun: u32,
@@ -56,11 +58,17 @@ struct Linger {
 }
 
 impl<S> ClientIo<S> {
-    pub(crate) fn new(socket: S, connection: Arc<Connection>, limits: Arc<ClientLimits>) -> Self {
+    pub(crate) fn new(
+        socket: S,
+        connection: Arc<Connection>,
+        limits: Arc<ClientLimits>,
+        is_h2: bool,
+    ) -> Self {
         Self {
             socket,
             connection,
             limits,
+            is_h2,
             // A fresh connection owes us a head as if it had begun one.
             reading: Reading::Head(Instant::now()),
             begun: 0,
@@ -87,6 +95,9 @@ impl<S> ClientIo<S> {
             self.reading = Reading::Nothing;
             return;
         }
+        if self.is_h2 && is_new {
+            return;
+        }
         if is_new {
             self.reading = Reading::Head(Instant::now());
         }
@@ -111,6 +122,18 @@ impl<S> ClientIo<S> {
             Reading::Body(since) => Some(since + self.limits.body_timeout),
             Reading::Nothing => None,
         }
+    }
+
+    /// Times the wait for the next request from the end of an answer: hyper does not read then if a read during the
+    /// answer found nothing.
+    fn note_answered(&mut self, cx: &mut Context<'_>) {
+        self.forget_finished_head();
+        if !matches!(self.reading, Reading::Nothing) || !self.connection.progress.is_idle() {
+            return;
+        }
+        let now = Instant::now();
+        self.reading = Reading::Idle(now);
+        self.timer.wake_by(cx, now + self.limits.idle_timeout);
     }
 
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -171,7 +194,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        self.note_answered(cx);
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

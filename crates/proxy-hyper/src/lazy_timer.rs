@@ -28,4 +28,11 @@ impl LazyTimer {
             timer.as_mut().reset(deadline);
         }
     }
+
+    /// Wakes the task at the deadline, or before it: a timer that runs is left alone.
+    pub(crate) fn wake_by(&mut self, cx: &mut Context<'_>, deadline: Instant) {
+        if self.0.as_ref().is_none_or(|timer| timer.is_elapsed() || timer.deadline() > deadline) {
+            let _ = self.poll_until(cx, deadline);
+        }
+    }
 }

@@ -81,7 +81,7 @@ where
 {
     let settings = &worker.settings;
     let limits = Arc::new(settings.client.clone());
-    let io = TokioIo::new(ClientIo::new(socket, Arc::clone(&connection), limits));
+    let io = TokioIo::new(ClientIo::new(socket, Arc::clone(&connection), limits, is_h2));
     let service = {
         let (worker, connection) = (Rc::clone(worker), connection);
         service_fn(move |request: Request<Incoming>| {

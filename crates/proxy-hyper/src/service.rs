@@ -117,6 +117,7 @@ async fn forward(
         max_bytes,
         max_replay_bytes: worker.settings.client.max_replay_bytes,
         budget: Arc::clone(&worker.replay_budget),
+        frame_timeout: worker.settings.client.body_timeout,
     };
     let body = RequestBody::new(incoming, open_body, limits);
     exchange.body = Some(body.clone());

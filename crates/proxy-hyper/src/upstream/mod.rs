@@ -255,7 +255,7 @@ impl Shared {
 
 impl Lease {
     /// Sends a request whose URI is a path and query, and waits for the head of the answer; `None` when that takes longer
-    /// than `limit`, counted from the last part of the body that the client sent.
+    /// than `limit`, counted from now or the last part of the body that the client sends.
     pub(crate) async fn send(
         &mut self,
         mut request: Request<AttemptBody>,
@@ -263,6 +263,7 @@ impl Lease {
         limit: Duration,
     ) -> Option<Result<Response<Incoming>, SendError>> {
         let reused = self.reused;
+        body.note_sending();
         let sent = match &mut self.wire {
             Wire::H1(H1 { sender, allowance, forward, timer }) => {
                 *request.version_mut() = Version::HTTP_11;
@@ -314,9 +315,7 @@ async fn within<T>(
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }
-        // A client that is slow with its body is cut by a time-out of its own.
-        let since = if body.awaits_client() { Instant::now() } else { body.last_frame() };
-        timer.poll_until(cx, since + limit).map(|()| None)
+        timer.poll_until(cx, body.answer_due(limit)).map(|()| None)
     })
     .await
 }

@@ -4,6 +4,8 @@
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
 mod failover;
+mod limits;
 mod rotation;
 mod streaming;
 mod support;
+mod timeouts;
