@@ -19,7 +19,7 @@ pub(crate) struct ProxyError {
     /// For the client: what is wrong and how to mend it. Never a key, an address of ours or an upstream's.
     pub(crate) message: Cow<'static, str>,
     pub(crate) retry_after: Option<Duration>,
-    /// The one method that is allowed, of a 405.
+    /// The methods that are allowed, of a 405.
     pub(crate) allow: Option<HeaderValue>,
     /// The client should not send this again: we tried what there is to try.
     pub(crate) gave_up: bool,

@@ -5,6 +5,9 @@ use llm_formats::ErrorKind;
 
 use crate::{connection::Connection, error::ProxyError};
 
+/// The methods that clients commonly use; any other but `CONNECT` and `TRACE` passes as well.
+const OFFERED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
 /// Refuses an ambiguous or tunnelling request. RFC 9112 §3.2, §6.1, §6.3; RFC 9110 §9.3.6, §9.3.8.
 pub(crate) fn check<B>(
     request: &Request<B>,
@@ -13,9 +16,9 @@ pub(crate) fn check<B>(
 ) -> Result<(), ProxyError> {
     let (uri, headers) = (request.uri(), request.headers());
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-        return Err(
-            ProxyError::new(ErrorKind::MethodNotAllowed, "CONNECT and TRACE are not offered").closing()
-        );
+        let message = "CONNECT and TRACE are not offered";
+        let error = ProxyError::new(ErrorKind::MethodNotAllowed, message).closing();
+        return Err(ProxyError { allow: Some(OFFERED), ..error });
     }
     let length = uri.path_and_query().map_or(0, |pq| pq.as_str().len());
     if length == 0 {

@@ -94,7 +94,7 @@ async fn a_head_has_32_kib_and_100_fields() {
         )
     };
     let long = |length: usize| head(format!("x-long: {}\r\n", "x".repeat(length)));
-    let many = |count: usize| head((0..count).map(|n| format!("x-{n}: {n}\r\n")).collect());
+    let many = |count: usize| head("x-many: 1\r\n".repeat(count));
 
     for (request, status) in [(long(31 << 10), 200), (long(33 << 10), 431), (many(97), 200), (many(98), 431)]
     {
@@ -113,12 +113,11 @@ async fn an_odd_body_passes_untouched() {
         .start()
         .await;
 
-    let deep = [b"{\"messages\":".as_slice(), &[b'['; 100_000], &[b']'; 100_000], b"}"].concat();
-    let deep_message = [b"{\"messages\":[".as_slice(), &[b'['; 100_000], &[b']'; 100_000], b"]}"].concat();
-    let wide: String = (0..100_000).map(|n| format!("\"k{n}\":{n},")).collect();
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let wide = r#""k":0,"#.repeat(100_000);
     for body in [
-        Bytes::from(deep),
-        deep_message.into(),
+        Bytes::from(format!("{{\"messages\":{deep}}}")),
+        format!("{{\"messages\":[{deep}]}}").into(),
         format!("{{{wide}\"z\":1}}").into(),
         r#"{"messages":[{"role":"user","content":"\ud800"}],"messages":1}"#.into(),
         Bytes::from_static(b"{\"messages\":[\"\xff\xfe\"]}"),
@@ -171,7 +170,7 @@ async fn a_body_without_a_valid_key_or_service_is_not_read() {
         let (mut reading, mut writing) = client.0.split();
         let upload = async {
             let mut taken = 0;
-            while let Ok(n @ 1..) = writing.write(&[b'x'; 64 << 10]).await {
+            while let Ok(n @ 1..) = writing.write(&[b'x'; 16 << 10]).await {
                 taken += n as u64;
             }
             taken

@@ -3,9 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "assertions")]
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
+mod addresses;
+mod errors;
 mod failover;
+mod framing;
 mod limits;
 mod rotation;
+mod sticky;
 mod streaming;
 mod support;
 mod timeouts;
+mod transparency;

@@ -23,7 +23,7 @@ use crate::support::{
 
 const SHORT: Duration = Duration::from_millis(250);
 /// For what must not run out.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const FOREVER_MS: Option<u64> = Some(60_000);
 /// A machine that is busy with other tests.
 const SLACK: Duration = Duration::from_secs(5);
