@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts, uri::PathAndQuery};
 use rotator_core::{
-    credential::{ReadyCredential, ReadyPlace},
+    credential::{Credential, Place, ReadyCredential, ReadyPlace},
     model::{ApiFormat, BaseUrl, ConfigSpec, Target},
 };
 
@@ -21,7 +21,12 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
-    pub(crate) fn new(spec: &ConfigSpec, parts: Parts, rest: &str) -> Result<Self, ProxyError> {
+    pub(crate) fn new(
+        spec: &ConfigSpec,
+        credential: &Credential,
+        parts: Parts,
+        rest: &str,
+    ) -> Result<Self, ProxyError> {
         let Parts { method, uri, mut headers, .. } = parts;
         headers::strip_request(&mut headers);
         for name in &spec.headers.remove {
@@ -32,6 +37,10 @@ impl Outbound {
         }
         if let Target::Llm { api_format: ApiFormat::AnthropicNative, .. } = spec.target {
             headers.entry(ANTHROPIC_VERSION).or_insert(DEFAULT_ANTHROPIC_VERSION);
+        }
+        if let Place::Header(name) = &credential.place {
+            // Holds the place, so that the copy that an attempt makes need not grow.
+            headers.insert(name, HeaderValue::from_static(""));
         }
         let fold = matches!(spec.target, Target::Llm { .. });
         let path_and_query = join(spec.target.url(), rest, uri.query(), fold)?;

@@ -102,6 +102,8 @@ where
         drained(worker, connection, http2::Connection::graceful_shutdown).await;
     } else {
         let connection = http1::Builder::new()
+            // Most bodies are small: copying one beside its head costs less than a list of pieces.
+            .writev(false)
             .max_buf_size(MAX_BUFFER.max(settings.client.max_head_bytes))
             .max_header_size(settings.client.max_head_bytes)
             .serve_connection(io, service)

@@ -121,7 +121,7 @@ async fn forward(
     };
     let body = RequestBody::new(incoming, open_body, limits);
     exchange.body = Some(body.clone());
-    let outbound = Outbound::new(spec, parts, target.rest)?;
+    let outbound = Outbound::new(spec, &route.credential, parts, target.rest)?;
     attempt::run(exchange, &route, &outbound, &body, upgrade).await
 }
 

@@ -226,7 +226,8 @@ impl Upstreams {
 /// HTTP/1.1 towards upstreams, bounded in memory.
 pub(crate) fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.max_buf_size(MAX_BUFFER);
+    // Most bodies are small: copying one beside its head costs less than a list of pieces.
+    builder.max_buf_size(MAX_BUFFER).writev(false);
     builder
 }
 
