@@ -44,3 +44,10 @@ impl Recorder {
         }
     }
 }
+
+impl Drop for Recorder {
+    /// Requests that were broken off by the end of their worker are recorded as well.
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}

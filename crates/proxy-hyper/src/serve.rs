@@ -7,6 +7,7 @@ use std::{
     pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -26,7 +27,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use crate::{
-    client_io::ClientIo, connection::Connection, drain::Stage, local_exec::LocalExec, service, worker::Worker,
+    client_io::ClientIo, connection::Connection, drain::Stage, local_exec::DrainedExec, service,
+    worker::Worker,
 };
 
 /// RFC 9113 §3.4: what an HTTP/2 client with prior knowledge says first.
@@ -42,23 +44,36 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAdd
         return;
     }
     worker.metrics.client_connections.add(1);
-    let head_timeout = worker.settings.client.head_timeout;
     match worker.tls.clone() {
         None => {
-            if let Ok(is_h2) = timeout(head_timeout, speaks_h2(&socket)).await {
+            if let Some(is_h2) = before_requests(&worker, speaks_h2(&socket)).await {
                 connection(&worker, socket, Connection::new(peer.ip(), false), is_h2).await;
             }
         }
-        Some(tls) => match timeout(head_timeout, TlsAcceptor::from(tls).accept(socket)).await {
-            Ok(Ok(stream)) => {
+        Some(tls) => match before_requests(&worker, TlsAcceptor::from(tls).accept(socket)).await {
+            Some(Ok(stream)) => {
                 let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 connection(&worker, stream, Connection::new(peer.ip(), true), is_h2).await;
             }
-            Ok(Err(error)) => debug!(%error, "tls handshake failed"),
-            Err(_) => debug!("tls handshake took too long"),
+            Some(Err(error)) => debug!(%error, "tls handshake failed"),
+            None => debug!("tls handshake took too long"),
         },
     }
     worker.metrics.client_connections.sub(1);
+}
+
+/// What comes before requests, in the time for a request's head, and only while the server takes requests.
+async fn before_requests<T>(worker: &Rc<Worker>, greeting: impl Future<Output = T>) -> Option<T> {
+    let mut ticket = worker.drain.ticket();
+    let stopping = std::future::poll_fn(|cx| match ticket.stage(cx) {
+        Stage::Serving => Poll::Pending,
+        Stage::Draining | Stage::Cutting => Poll::Ready(()),
+    });
+    tokio::select! {
+        biased;
+        greeted = timeout(worker.settings.client.head_timeout, greeting) => greeted.ok(),
+        () = stopping => None,
+    }
 }
 
 /// Looks at the first bytes without taking them.
@@ -90,7 +105,7 @@ where
         })
     };
     if is_h2 {
-        let connection = http2::Builder::new(LocalExec)
+        let connection = http2::Builder::new(DrainedExec(Rc::clone(&worker.drain)))
             .timer(TokioTimer::new())
             .max_concurrent_streams(settings.client.max_streams)
             .max_header_list_size(u32::try_from(settings.client.max_head_bytes).unwrap_or(u32::MAX))

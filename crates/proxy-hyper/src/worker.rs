@@ -134,6 +134,8 @@ pub(crate) fn start(
                 replay_budget,
             });
             runtime.block_on(run(worker, inbox, connections));
+            // A look-up of a name may hang for long, and nobody needs it any more.
+            runtime.shutdown_background();
         })?
     };
     Ok(WorkerHandle { mail, connections, metrics, thread })
@@ -160,8 +162,14 @@ async fn run(worker: Rc<Worker>, mut inbox: mpsc::UnboundedReceiver<Mail>, conne
             _ = sweep.tick() => worker.upstreams.close_idle(worker.settings.upstream.idle_timeout),
         }
     };
+    // The acceptor may have been about to hand over one more.
+    inbox.close();
+    while let Ok(mail) = inbox.try_recv() {
+        if let Mail::Socket(socket, peer) = mail {
+            accept(&worker, socket, peer, &connections);
+        }
+    }
     drain(&worker, &connections, drain_timeout).await;
-    worker.recorder.hand_over();
 }
 
 fn accept(
@@ -186,7 +194,9 @@ async fn drain(worker: &Rc<Worker>, connections: &AtomicUsize, timeout: Duration
     for (stage, time) in [(Stage::Draining, timeout), (Stage::Cutting, LAST_WORDS)] {
         worker.drain.enter(stage);
         let deadline = Instant::now() + time;
-        while connections.load(Relaxed) > 0 && Instant::now() < deadline {
+        // A tunnel has left its connection, but is a request still.
+        let is_busy = || connections.load(Relaxed) > 0 || worker.metrics.active_requests.get() > 0;
+        while is_busy() && Instant::now() < deadline {
             sleep(POLL).await;
         }
     }
