@@ -46,7 +46,7 @@ struct Cli {
 
 #[derive(Args)]
 struct Comparison {
-    /// Measure less: about two minutes instead of ten.
+    /// Measure less: two to three minutes instead of nine.
     #[arg(long)]
     quick: bool,
     /// Measure these only.

@@ -50,10 +50,10 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// About two minutes in all.
-    pub(crate) const QUICK: Self = Self { rounds: 5, scale: 1 };
+    /// Two to three minutes in all.
+    pub(crate) const QUICK: Self = Self { rounds: 7, scale: 1 };
     /// Under ten minutes in all.
-    pub(crate) const FULL: Self = Self { rounds: 7, scale: 4 };
+    pub(crate) const FULL: Self = Self { rounds: 9, scale: 4 };
 }
 
 impl Scenario {

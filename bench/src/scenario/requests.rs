@@ -22,7 +22,7 @@ pub(super) fn run(lab: &Lab, subjects: &[Subject], effort: Effort) -> Result<Sec
          is user + system time of the proxy's processes, its background work included.",
     );
     let running = start_all(lab, subjects)?;
-    for (connections, requests) in [(1, 4_000), (64, 12_000), (256, 12_000)] {
+    for (connections, requests) in [(1, 3_000), (64, 8_000), (256, 8_000)] {
         let turns = take(&running, effort.rounds, |subject| Requests {
             endpoints: vec![subject.endpoint()],
             route: Route::Plain,
