@@ -11,7 +11,7 @@ use crate::{
     cache::Cache,
     credential::Credential,
     model::{ConfigId, ConfigType, KeyId, ProxyConfig},
-    pool::{KeyPool, KeySlot},
+    pool::{KeyPool, KeySlot, RetiredKey},
     store::{KeyUsage, RouteSource, Store, StoreError},
 };
 
@@ -41,9 +41,9 @@ pub struct Routes {
     renewal: Mutex<Retired>,
 }
 
-/// Counts of keys that left the snapshot before they were taken.
+/// Keys that left the snapshot, as long as they may still count.
 #[derive(Default)]
-struct Retired(Vec<KeyUsage>);
+struct Retired(Vec<RetiredKey>);
 
 impl RouteTable {
     /// The active config of this type and slug.
@@ -120,7 +120,13 @@ impl Routes {
 
     /// Takes what every key served since the last call.
     pub async fn take_usage(&self) -> Vec<KeyUsage> {
-        let mut usage = std::mem::take(&mut self.renewal.lock().await.0);
+        let mut usage = Vec::new();
+        self.renewal.lock().await.0.retain_mut(|key| {
+            // In this order: a key that is gone counts no more.
+            let is_gone = key.is_gone();
+            usage.extend(key.take_usage());
+            !is_gone
+        });
         for route in self.table.load().iter() {
             usage.extend(route.pool.slots().iter().filter_map(|slot| slot.take_usage()));
         }
@@ -136,7 +142,7 @@ impl Routes {
             table.iter().flat_map(|route| route.pool.slots().iter().map(|slot| slot.id)).collect();
         for slot in old.values().flat_map(|route| route.pool.slots()) {
             if !kept.contains(&slot.id) {
-                retired.0.extend(slot.take_usage());
+                retired.0.push(slot.retire());
             }
         }
         self.table.store(Arc::new(table));

@@ -9,6 +9,7 @@ mod errors;
 mod failover;
 mod framing;
 mod limits;
+mod reload;
 mod rotation;
 mod sticky;
 mod streaming;

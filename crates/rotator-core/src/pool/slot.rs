@@ -37,6 +37,13 @@ struct KeyStats {
     last_used: AtomicI64,
 }
 
+/// A key that has left its pool, without its text: only what it still counts.
+#[derive(Debug)]
+pub struct RetiredKey {
+    id: KeyId,
+    stats: Arc<KeyStats>,
+}
+
 /// A key picked for one attempt: in flight until it is dropped.
 #[derive(Debug)]
 pub struct Picked(Arc<KeySlot>);
@@ -60,11 +67,33 @@ impl KeySlot {
 
     /// Takes the counts since the last call; `None` when there are none.
     pub fn take_usage(&self) -> Option<KeyUsage> {
-        let stats = &self.stats;
+        self.stats.take_usage(self.id)
+    }
+
+    /// The counts, to be taken after the key has left: requests that it serves have yet to end.
+    pub fn retire(&self) -> RetiredKey {
+        RetiredKey { id: self.id, stats: Arc::clone(&self.stats) }
+    }
+}
+
+impl RetiredKey {
+    /// Like [`KeySlot::take_usage`].
+    pub fn take_usage(&self) -> Option<KeyUsage> {
+        self.stats.take_usage(self.id)
+    }
+
+    /// Whether nobody has the key any more, so that what it counted by now is all.
+    pub fn is_gone(&mut self) -> bool {
+        Arc::get_mut(&mut self.stats).is_some()
+    }
+}
+
+impl KeyStats {
+    fn take_usage(&self, key_id: KeyId) -> Option<KeyUsage> {
         // Whoever sees a count sees the time of use that was written before it.
-        let (successes, failures) = (stats.successes.swap(0, Acquire), stats.failures.swap(0, Acquire));
-        let last_used_at = Timestamp::from_millisecond(stats.last_used.load(Relaxed)).ok()?;
-        (successes + failures > 0).then_some(KeyUsage { key_id: self.id, successes, failures, last_used_at })
+        let (successes, failures) = (self.successes.swap(0, Acquire), self.failures.swap(0, Acquire));
+        let last_used_at = Timestamp::from_millisecond(self.last_used.load(Relaxed)).ok()?;
+        (successes + failures > 0).then_some(KeyUsage { key_id, successes, failures, last_used_at })
     }
 }
 
