@@ -22,7 +22,7 @@ the median of the ratios of neighbouring turns.
 
 - **nginx swap** puts one key on every request and does nothing else.
 - **nginx full** does the job of a key proxy: it checks the proxy key by a `map`, rotates seven keys by \
-`split_clients`, answers with a request id and writes a JSON access log. Both configurations are in `bench/nginx/`.
+`split_clients` and writes a JSON access log. Both configurations are in `bench/nginx/`.
 - **api-key-rotator** runs as users get it: access check, rotation over seven keys, request log and metrics on.
 
 Every answer was checked for its status and its length, and the upstream refused requests without one of its keys. \

@@ -90,12 +90,12 @@ impl Drop for Process {
             return;
         }
         let descendants = accounting::descendants(self.id()).unwrap_or_default();
-        for pid in descendants.into_iter().filter_map(|pid| Pid::from_raw(pid.try_into().ok()?)) {
-            // One that ended meanwhile is what we want.
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        // The parent first: nginx's would replace a worker that ends. What has ended meanwhile is what we want.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for pid in descendants.into_iter().filter_map(|pid| Pid::from_raw(pid.try_into().ok()?)) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 }
 
@@ -137,27 +137,25 @@ fn program(command: &Command) -> String {
 mod tests {
     use super::*;
 
-    fn is_alive(pid: u32) -> bool {
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        !state.is_empty() && !state.contains(") Z ")
+    /// How many processes run with this argument.
+    fn running(argument: &str) -> usize {
+        let folders = fs::read_dir("/proc").unwrap().flatten();
+        let commands = folders.filter_map(|folder| fs::read_to_string(folder.path().join("cmdline")).ok());
+        commands.filter(|command| command.split('\0').any(|word| word == argument)).count()
     }
 
     #[test]
-    fn dropping_a_process_ends_its_descendants_too() {
+    fn dropping_a_process_ends_its_descendants_even_if_it_would_replace_them() {
         let folder = tempfile::tempdir().unwrap();
+        let mark = format!("60.{}", std::process::id());
         let mut command = Command::new("sh");
-        command.args(["-c", "sleep 60 & wait"]);
+        command.args(["-c", "while :; do sleep $0; done", &mark]);
         let process = Process::server("sh", &mut command, &folder.path().join("log")).unwrap();
-        let mut family = vec![];
-        wait_until(Duration::from_secs(5), || {
-            family = accounting::descendants(process.id())?;
-            Ok(!family.is_empty())
-        })
-        .unwrap();
+        wait_until(Duration::from_secs(5), || Ok(running(&mark) == 2)).unwrap();
 
         drop(process);
 
-        wait_until(Duration::from_secs(5), || Ok(!family.iter().any(|pid| is_alive(*pid)))).unwrap();
+        wait_until(Duration::from_secs(5), || Ok(running(&mark) == 0)).unwrap();
     }
 
     #[test]
