@@ -21,7 +21,7 @@ use crate::{
     exchange::Exchange,
     rewrite::Outbound,
     service::body_too_large,
-    upgrade::Upgrade,
+    upgrade::{self, Upgrade},
     upstream::{ConnectError, Lease},
 };
 
@@ -182,7 +182,9 @@ async fn once(
                 return Err(Failure::TimedOut);
             }
             Some(Ok(response)) => {
-                if response.status() == StatusCode::SWITCHING_PROTOCOLS && !is_upgrade {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                    && !(is_upgrade && upgrade::is_switched(&response))
+                {
                     return Err(Failure::Lost);
                 }
                 return Ok((response, Some(lease).filter(|_| !is_upgrade)));

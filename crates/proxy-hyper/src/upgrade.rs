@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use rotator_core::record::RequestOutcome;
@@ -27,17 +27,28 @@ impl Upgrade {
 }
 
 /// What upgrade a request asks for. `h2c` is refused (it would carry requests past every check); others are ignored,
-/// as RFC 9110 §7.8 lets a server do.
+/// as RFC 9110 §7.8 lets a server do, and so is a wish that `Connection` does not name.
 pub(crate) fn requested(parts: &mut Parts) -> Result<Option<Upgrade>, ProxyError> {
-    let Some(wish) = parts.headers.get(header::UPGRADE) else { return Ok(None) };
-    if wish.as_bytes().eq_ignore_ascii_case(b"h2c") {
+    let headers = &parts.headers;
+    if !headers.contains_key(header::UPGRADE) {
+        return Ok(None);
+    }
+    if lists(headers, &header::UPGRADE, b"h2c") {
         return Err(ProxyError::bad_request(
             "an upgrade to h2c is not offered; use HTTP/2 with prior knowledge",
         )
         .closing());
     }
-    let asks = wish.as_bytes().eq_ignore_ascii_case(b"websocket") && parts.version == Version::HTTP_11;
+    let asks = parts.version == Version::HTTP_11
+        && lists(headers, &header::UPGRADE, WEBSOCKET.as_bytes())
+        && lists(headers, &header::CONNECTION, b"upgrade");
     Ok(parts.extensions.remove::<OnUpgrade>().filter(|_| asks).map(|client| Upgrade { client }))
+}
+
+/// Whether any line of a header that holds a list names this token.
+fn lists(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
+    let tokens = headers.get_all(name).iter().flat_map(|line| line.as_bytes().split(|b| *b == b','));
+    tokens.map(<[u8]>::trim_ascii).any(|t| t.eq_ignore_ascii_case(token))
 }
 
 /// Whether an upstream's `101` is the one that was asked for.
