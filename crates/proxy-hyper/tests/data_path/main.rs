@@ -16,3 +16,4 @@ mod streaming;
 mod support;
 mod timeouts;
 mod transparency;
+mod websocket;

@@ -1,0 +1,328 @@
+//! WebSocket handshakes get the upstream key; then bytes pass both ways. Nothing else becomes a tunnel.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use rotator_core::record::RequestOutcome;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::TcpStream,
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{sleep, timeout},
+};
+
+use crate::support::{
+    Gateway, PROXY_KEY, Running,
+    client::RawClient,
+    upstream::{RawUpstream, read_head, until_closed},
+};
+
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Conn: 1\r\n\r\n";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {PROXY_KEY}\r\nConnection: keep-alive, Upgrade\r\n\
+         Upgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: realtime\r\n\r\n"
+    )
+}
+
+/// Both kinds of service before one upstream.
+fn services(url: &str, keys: &[&str]) -> Gateway {
+    Gateway::new().generic("svc", &format!("{url}/base"), keys).llm("ai", "openai_compatible", url, keys)
+}
+
+/// Switches and hands the connection on; the heads of the requests come out of the channel.
+async fn switching<F>(then: fn(TcpStream) -> F) -> (RawUpstream, UnboundedReceiver<String>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (seen, heads) = unbounded_channel();
+    let upstream = RawUpstream::serve(move |mut socket| {
+        let seen = seen.clone();
+        async move {
+            seen.send(String::from_utf8(read_head(&mut socket).await).unwrap()).unwrap();
+            socket.write_all(SWITCH.as_bytes()).await.unwrap();
+            then(socket).await;
+        }
+    })
+    .await;
+    (upstream, heads)
+}
+
+async fn echo(mut socket: TcpStream) {
+    let (mut reading, mut writing) = socket.split();
+    let _ = copy(&mut reading, &mut writing).await;
+    let _ = writing.shutdown().await;
+}
+
+/// An open tunnel.
+async fn tunnel(gateway: &Running) -> RawClient {
+    let mut client = gateway.raw().await;
+    client.write(handshake("/proxy/svc/x")).await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_handshake_carries_the_upstream_key_and_not_the_proxy_key() {
+    let (upstream, mut heads) = switching(echo).await;
+    let gateway = services(&upstream.url(), &["up-key"]).start().await;
+
+    for (path, target, key) in [
+        ("/proxy/svc/rt?model=m", "GET /base/rt?model=m HTTP/1.1\r\n", "\r\nx-key: up-key\r\n"),
+        ("/llm/ai/v1/realtime?model=m", "GET /v1/realtime?model=m ", "\r\nauthorization: Bearer up-key\r\n"),
+    ] {
+        let mut client = gateway.raw().await;
+        client.write(handshake(path)).await;
+        let answer = client.read_until("\r\n\r\n").await;
+
+        let head = heads.recv().await.unwrap();
+        assert!(head.starts_with(target) && head.contains(key) && !head.contains(PROXY_KEY), "{head}");
+        for line in [
+            "connection: upgrade",
+            "upgrade: websocket",
+            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+            "sec-websocket-version: 13",
+            "sec-websocket-protocol: realtime",
+        ] {
+            assert_eq!(head.matches(&format!("\r\n{line}\r\n")).count(), 1, "{line}: {head}");
+        }
+        for line in ["sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "upgrade: websocket", "x-conn: 1"]
+        {
+            assert!(answer.contains(&format!("\r\n{line}\r\n")), "{line}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_amount_of_bytes_passes_both_ways_at_once() {
+    const LEN: usize = 8 << 20;
+    let (upstream, _heads) = switching(echo).await;
+    let gateway = services(&upstream.url(), &["k"]).start().await;
+    let client = tunnel(&gateway).await;
+    let sent: Vec<u8> = (0..LEN).map(|n| u8::try_from((n * 31 + n / 251) % 256).unwrap()).collect();
+
+    let (mut reading, mut writing) = client.0.into_split();
+    let sending = {
+        let sent = sent.clone();
+        tokio::spawn(async move { writing.write_all(&sent).await.map(|()| writing) })
+    };
+    let mut received = vec![0; LEN];
+    timeout(PATIENCE, reading.read_exact(&mut received)).await.unwrap().unwrap();
+
+    assert!(received == sent);
+    drop(sending.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_come_with_the_handshake_are_not_lost() {
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        let request = read_head(&mut socket).await;
+        let early = request.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        let greeting = [SWITCH.as_bytes(), b"welcome ", &request[early..]].concat();
+        socket.write_all(&greeting).await.unwrap();
+        echo(socket).await;
+    })
+    .await;
+    let gateway = services(&upstream.url(), &["k"]).start().await;
+    let mut client = gateway.raw().await;
+
+    client.write(handshake("/proxy/svc/x") + "early").await;
+
+    client.read_until("welcome early").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_said_all_still_hears_the_rest() {
+    let (upstream, _heads) = switching(|mut socket| async move {
+        let mut heard = String::new();
+        socket.read_to_string(&mut heard).await.unwrap();
+        socket.write_all(format!("heard {heard}").as_bytes()).await.unwrap();
+    })
+    .await;
+    let gateway = services(&upstream.url(), &["k"]).start().await;
+    let mut client = tunnel(&gateway).await;
+
+    client.write("all of it").await;
+    client.0.shutdown().await.unwrap();
+
+    assert_eq!(client.read_to_end().await, "heard all of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_ends_when_the_upstream_closes() {
+    let (upstream, _heads) =
+        switching(|mut socket| async move { socket.write_all(b"bye").await.unwrap() }).await;
+    let gateway = services(&upstream.url(), &["k"]).start().await;
+    let mut client = tunnel(&gateway).await;
+
+    assert_eq!(client.read_to_end().await, "bye");
+    drop(client);
+
+    let record = &gateway.records(1).await[0];
+    assert_eq!((record.status, record.outcome), (101, RequestOutcome::Completed));
+    gateway.settle(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_ends_when_the_client_leaves() {
+    let (left, mut told) = unbounded_channel();
+    let upstream = RawUpstream::serve(move |mut socket| {
+        let left = left.clone();
+        async move {
+            read_head(&mut socket).await;
+            socket.write_all(SWITCH.as_bytes()).await.unwrap();
+            until_closed(&mut socket).await;
+            left.send(()).unwrap();
+        }
+    })
+    .await;
+    let gateway = services(&upstream.url(), &["k"]).start().await;
+    let client = tunnel(&gateway).await;
+    assert!(told.is_empty());
+
+    drop(client);
+
+    timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
+    assert_eq!(gateway.records(1).await[0].status, 101);
+    gateway.settle(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_tunnel_outlives_the_time_limits_of_requests() {
+    const LIMIT: Duration = Duration::from_millis(100);
+    let (upstream, _heads) = switching(echo).await;
+    let gateway = services(&upstream.url(), &["k"]).set(|s| {
+        (s.client.head_timeout, s.client.idle_timeout, s.client.body_timeout) = (LIMIT, LIMIT, LIMIT);
+        (s.upstream.body_timeout, s.upstream.idle_timeout, s.client.write_timeout) = (LIMIT, LIMIT, LIMIT);
+    });
+    let gateway = gateway.start().await;
+    let mut client = tunnel(&gateway).await;
+
+    for _ in 0..2 {
+        sleep(4 * LIMIT).await;
+        client.write("still here").await;
+        client.read_until("still here").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_is_replaced_before_the_tunnel_opens() {
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        let head = String::from_utf8(read_head(&mut socket).await).unwrap();
+        if head.contains("x-key: bad") {
+            socket.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        } else {
+            socket.write_all(SWITCH.as_bytes()).await.unwrap();
+        }
+        echo(socket).await;
+    })
+    .await;
+    let gateway = services(&upstream.url(), &["bad", "good"]).start().await;
+
+    for _ in 0..4 {
+        let mut client = tunnel(&gateway).await;
+        client.write("hello").await;
+        client.read_until("hello").await;
+    }
+}
+
+/// Answers every request with these bytes and keeps the connection; counts the requests.
+async fn answering(answer: &'static str) -> (RawUpstream, Arc<AtomicUsize>) {
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&arrived);
+    let upstream = RawUpstream::serve(move |mut socket| {
+        let counted = Arc::clone(&counted);
+        async move {
+            while !read_head(&mut socket).await.is_empty() {
+                counted.fetch_add(1, SeqCst);
+                if socket.write_all(answer.as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        }
+    })
+    .await;
+    (upstream, arrived)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_switch_what_follows_is_a_request_that_needs_a_key() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain",
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 5\r\n\r\nplain",
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nplain",
+    ] {
+        let (upstream, arrived) = answering(answer).await;
+        let gateway = services(&upstream.url(), &["k"]).start().await;
+        let mut client = gateway.raw().await;
+        let smuggled = "GET /proxy/svc/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+
+        client.write(handshake("/proxy/svc/x") + smuggled).await;
+        let answers = client.read_until("no proxy key").await;
+
+        assert!(answers.starts_with(&answer[..12]), "{answers}");
+        assert!(answers.contains("plainHTTP/1.1 401 "), "{answers}");
+        assert_eq!(arrived.load(SeqCst), 1);
+        client.write(smuggled.replace("Host: a", &format!("Host: a\r\nX-Proxy-Key: {PROXY_KEY}"))).await;
+        client.read_until("plain").await;
+        assert_eq!(arrived.load(SeqCst), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_that_was_not_asked_for_is_a_502() {
+    let foreign = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n";
+    let nameless = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n";
+    let plain = format!(
+        "GET /proxy/svc/x HTTP/1.1\r\nHost: a\r\nX-Proxy-Key: {PROXY_KEY}\r\nConnection: close\r\n\r\n"
+    );
+    let asks = handshake("/llm/ai/v1/realtime").replace("keep-alive", "close");
+    for (request, switch) in [(&plain, SWITCH), (&plain, foreign), (&asks, foreign), (&asks, nameless)] {
+        let (upstream, arrived) = answering(switch).await;
+        let gateway = services(&upstream.url(), &["k"]).start().await;
+
+        let answer = gateway.raw().await.exchange(request).await;
+
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{switch} {answer}");
+        assert!(arrived.load(SeqCst) >= 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_complete_wish_for_websocket_is_passed_on() {
+    let (upstream, mut heads) = switching(echo).await;
+    let gateway = services(&upstream.url(), &["k"]).start().await;
+    let asks = handshake("/proxy/svc/x").replace("keep-alive", "close");
+
+    for (request, status) in [
+        (asks.replace("WebSocket\r\n", "h2c\r\nHTTP2-Settings: AAMAAABk\r\n"), "HTTP/1.1 400 "),
+        (asks.replace("WebSocket", "H2C, websocket"), "HTTP/1.1 400 "),
+        (asks.replace("WebSocket", "websocket\r\nUpgrade: h2c"), "HTTP/1.1 400 "),
+        (asks.replace(PROXY_KEY, "wrong"), "HTTP/1.1 401 "),
+    ] {
+        let answer = gateway.raw().await.exchange(&request).await;
+        assert!(answer.starts_with(status), "{request} {answer}");
+        assert!(heads.is_empty());
+    }
+    for request in [
+        asks.replace("Upgrade: WebSocket", "Upgrade: other"),
+        asks.replace("Connection: close, Upgrade", "Connection: close"),
+        asks.replace("HTTP/1.1", "HTTP/1.0"),
+    ] {
+        // The upstream here switches even so: what counts is that nobody asked it to.
+        let answer = gateway.raw().await.exchange(&request).await;
+        assert!(answer.contains(" 502 "), "{request} {answer}");
+        let head = heads.recv().await.unwrap();
+        assert!(!head.contains("\r\nupgrade:") && !head.contains("\r\nconnection:"), "{head}");
+    }
+}
