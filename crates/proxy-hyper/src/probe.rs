@@ -74,9 +74,9 @@ async fn status(
     };
     let uri = query.map_or_else(|| String::from("/"), |query| format!("/?{query}"));
     let request = Request::builder().method(Method::GET).uri(uri).header("user-agent", "api-key-rotator");
-    let (parts, ()) = request.body(()).map_err(|e| e.to_string())?.into_parts();
+    let (mut parts, ()) = request.body(()).map_err(|e| e.to_string())?.into_parts();
     let outbound =
-        Outbound::new(spec, &Credential::of(&spec.target), parts, rest).map_err(|e| e.to_string())?;
+        Outbound::new(spec, &Credential::of(&spec.target), &mut parts, rest).map_err(|e| e.to_string())?;
     let body = RequestBody::empty();
     let request = outbound.request(key, body.attempt(), false).map_err(|e| e.to_string())?;
     let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);

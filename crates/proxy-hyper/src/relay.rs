@@ -113,7 +113,7 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
     };
     let is_short = relay.upstream.size_hint().upper().is_none_or(|bytes| bytes <= MAX_SCRUBBED as u64);
     if status.as_u16() >= 400 && searchable && is_short && !is_event_stream(&parts.headers) {
-        return relay.scrubbed(parts).await;
+        return Box::pin(relay.scrubbed(parts)).await;
     }
     relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
     Response::from_parts(parts, ResponseBody::Relay(Box::new(relay)))

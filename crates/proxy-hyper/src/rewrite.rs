@@ -1,5 +1,7 @@
 //! The request as the upstream gets it: its path under the base path, its headers, the upstream key in its place.
 
+use std::mem;
+
 use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts, uri::PathAndQuery};
 use rotator_core::{
@@ -24,10 +26,10 @@ impl Outbound {
     pub(crate) fn new(
         spec: &ConfigSpec,
         credential: &Credential,
-        parts: Parts,
+        parts: &mut Parts,
         rest: &str,
     ) -> Result<Self, ProxyError> {
-        let Parts { method, uri, mut headers, .. } = parts;
+        let (method, mut headers) = (mem::take(&mut parts.method), mem::take(&mut parts.headers));
         headers::strip_request(&mut headers);
         for name in &spec.headers.remove {
             headers.remove(name);
@@ -43,7 +45,7 @@ impl Outbound {
             headers.insert(name, HeaderValue::from_static(""));
         }
         let fold = matches!(spec.target, Target::Llm { .. });
-        let path_and_query = join(spec.target.url(), rest, uri.query(), fold)?;
+        let path_and_query = join(spec.target.url(), rest, parts.uri.query(), fold)?;
         Ok(Self { method, path_and_query, headers })
     }
 

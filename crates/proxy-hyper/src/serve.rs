@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
+    ops::DerefMut,
     pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
@@ -23,7 +24,7 @@ use tokio::{
     net::TcpStream,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tracing::debug;
 
 use crate::{
@@ -50,16 +51,21 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: TcpStream, peer: SocketAdd
                 connection(&worker, socket, Connection::new(peer.ip(), false), is_h2).await;
             }
         }
-        Some(tls) => match before_requests(&worker, TlsAcceptor::from(tls).accept(socket)).await {
-            Some(Ok(stream)) => {
-                let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                connection(&worker, stream, Connection::new(peer.ip(), true), is_h2).await;
-            }
-            Some(Err(error)) => debug!(%error, "tls handshake failed"),
-            None => debug!("tls handshake took too long"),
-        },
+        // Larger, and rarer where each byte of a connection counts: plain ones need not make room for it.
+        Some(tls) => Box::pin(encrypted(&worker, tls, socket, peer)).await,
     }
     worker.metrics.client_connections.sub(1);
+}
+
+async fn encrypted(worker: &Rc<Worker>, tls: Arc<ServerConfig>, socket: TcpStream, peer: SocketAddr) {
+    match before_requests(worker, TlsAcceptor::from(tls).accept(socket)).await {
+        Some(Ok(stream)) => {
+            let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            connection(worker, stream, Connection::new(peer.ip(), true), is_h2).await;
+        }
+        Some(Err(error)) => debug!(%error, "tls handshake failed"),
+        None => debug!("tls handshake took too long"),
+    }
 }
 
 /// What comes before requests, in the time for a request's head, and only while the server takes requests.
@@ -95,7 +101,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let settings = &worker.settings;
-    let limits = Arc::new(settings.client.clone());
+    let limits = Arc::clone(&worker.client_limits);
     let io = TokioIo::new(ClientIo::new(socket, Arc::clone(&connection), limits, is_h2));
     let service = {
         let (worker, connection) = (Rc::clone(worker), connection);
@@ -114,7 +120,8 @@ where
             .max_send_buf_size(MAX_BUFFER)
             .keep_alive_interval(H2_KEEP_ALIVE)
             .serve_connection(io, service);
-        drained(worker, connection, http2::Connection::graceful_shutdown).await;
+        // The larger of the two kinds by far, which the other need not make room for.
+        drained(worker, Box::pin(connection), http2::Connection::graceful_shutdown).await;
     } else {
         let connection = http1::Builder::new()
             // Most bodies are small: copying one beside its head costs less than a list of pieces.
@@ -123,18 +130,18 @@ where
             .max_header_size(settings.client.max_head_bytes)
             .serve_connection(io, service)
             .with_upgrades();
-        drained(worker, connection, http1::UpgradeableConnection::graceful_shutdown).await;
+        drained(worker, pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await;
     }
 }
 
 /// Runs a connection; when the server drains, it ends after the requests it has.
-async fn drained<C>(worker: &Rc<Worker>, connection: C, graceful_shutdown: fn(Pin<&mut C>))
+async fn drained<P, C>(worker: &Rc<Worker>, mut connection: Pin<P>, graceful_shutdown: fn(Pin<&mut C>))
 where
+    P: DerefMut<Target = C>,
     C: Future<Output = Result<(), hyper::Error>>,
 {
     let mut ticket = worker.drain.ticket();
     let mut is_told = false;
-    let mut connection = pin!(connection);
     let result = std::future::poll_fn(|cx| {
         if ticket.stage(cx) >= Stage::Draining && !is_told {
             is_told = true;

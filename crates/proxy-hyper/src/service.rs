@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind};
@@ -39,11 +39,15 @@ pub(crate) async fn respond(
     let body = (!request.body().is_end_stream()).then(|| connection.begin_body());
     let uri = request.uri().clone();
     let target = Target::of(uri.path());
+    // In boxes, because a connection keeps the room for this future for good: while it idles, and under a stream.
     let mut response =
         match (framing::check(&request, &connection, worker.settings.client.max_uri_bytes), target) {
-            (Err(error), target) => error.response(audience(target.as_ref(), &request), id.as_str()),
-            (Ok(()), None) => control(&worker, &connection, request, body, &id).await,
-            (Ok(()), Some(target)) => proxied(&worker, &connection, request, body, target, id).await,
+            (Err(error), target) => error.response(audience(target.as_ref(), request.headers()), id.as_str()),
+            (Ok(()), None) => Box::pin(control(&worker, &connection, request, body, &id)).await,
+            (Ok(()), Some(target)) => {
+                let (parts, incoming) = request.into_parts();
+                Box::pin(proxied(&worker, &connection, parts, incoming, body, target, id)).await
+            }
         };
     if let Some(id) = id_header {
         response.headers_mut().insert(X_REQUEST_ID, id);
@@ -67,15 +71,16 @@ async fn control(
 async fn proxied(
     worker: &Rc<Worker>,
     connection: &Arc<Connection>,
-    request: Request<Incoming>,
+    mut parts: Parts,
+    incoming: Incoming,
     body: Option<OpenBody>,
     target: Target<'_>,
     id: RequestId,
 ) -> Response<ResponseBody> {
-    let audience = audience(Some(&target), &request);
-    let path = request.uri().path();
-    let mut exchange = Exchange::begin(worker, connection, id, target.config_type, request.method(), path);
-    match forward(&mut exchange, target, request, body).await {
+    let audience = audience(Some(&target), &parts.headers);
+    let path = parts.uri.path();
+    let mut exchange = Exchange::begin(worker, connection, id, target.config_type, &parts.method, path);
+    match forward(&mut exchange, target, &mut parts, incoming, body).await {
         Ok(answer) => relay::respond(exchange, answer).await,
         Err(error) => {
             let outcome = match error.kind {
@@ -92,13 +97,13 @@ async fn proxied(
 async fn forward(
     exchange: &mut Exchange,
     target: Target<'_>,
-    request: Request<Incoming>,
+    parts: &mut Parts,
+    incoming: Incoming,
     open_body: Option<OpenBody>,
 ) -> Result<Answer, ProxyError> {
     let worker = Rc::clone(&exchange.worker);
-    let (mut parts, incoming) = request.into_parts();
     exchange.proxy_key = Some(client_key::authenticate(
-        &mut parts,
+        parts,
         target.config_type,
         &worker.proxy_keys,
         exchange.remembered_key(),
@@ -109,7 +114,7 @@ async fn forward(
     check_method(&route, &parts.method)?;
     check_format(&route)?;
     check_rest(target.rest, spec.allow_encoded_slashes)?;
-    let upgrade = upgrade::requested(&mut parts)?;
+    let upgrade = upgrade::requested(parts)?;
 
     let max_bytes = spec.limits.max_body_bytes.unwrap_or(worker.settings.client.max_body_bytes);
     check_length(&incoming, max_bytes)?;
@@ -167,10 +172,10 @@ pub(crate) fn body_too_large(max_bytes: u64) -> ProxyError {
         .closing()
 }
 
-fn audience<B>(target: Option<&Target<'_>>, request: &Request<B>) -> Audience {
+fn audience(target: Option<&Target<'_>>, headers: &HeaderMap) -> Audience {
     match target {
         Some(target) if target.config_type == ConfigType::Llm => {
-            let versioned = request.headers().contains_key("anthropic-version");
+            let versioned = headers.contains_key("anthropic-version");
             Audience::Llm(Dialect::of_request(target.rest, versioned))
         }
         _ => Audience::Rest,
@@ -178,7 +183,7 @@ fn audience<B>(target: Option<&Target<'_>>, request: &Request<B>) -> Audience {
 }
 
 /// The media type of a stream of server-sent events.
-pub(crate) fn is_event_stream(headers: &http::HeaderMap) -> bool {
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         value.as_bytes().get(..17).is_some_and(|v| v.eq_ignore_ascii_case(b"text/event-stream"))
     })

@@ -40,7 +40,7 @@ use crate::{
     record::Recorder,
     request_id::RequestIds,
     serve::serve,
-    settings::Settings,
+    settings::{ClientLimits, Settings},
     upstream::{Connector, Resolver, UpstreamTls, Upstreams},
 };
 
@@ -69,6 +69,8 @@ pub(crate) struct WorkerHandle {
 /// What the requests of one worker share.
 pub(crate) struct Worker {
     pub(crate) settings: Settings,
+    /// Those of the settings, for every connection's socket.
+    pub(crate) client_limits: Arc<ClientLimits>,
     pub(crate) control: crate::Control,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) proxy_keys: Arc<ProxyKeys>,
@@ -124,6 +126,7 @@ pub(crate) fn start(
                 upstreams: Upstreams::new(connector, Arc::clone(&metrics)),
                 recorder: Recorder::new(parts.records, Arc::clone(&metrics)),
                 routes: RefCell::new(Cache::new(Arc::clone(parts.routes.table()))),
+                client_limits: Arc::new(parts.settings.client.clone()),
                 settings: parts.settings,
                 control: parts.control,
                 tls: parts.tls,

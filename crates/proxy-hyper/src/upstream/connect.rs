@@ -86,7 +86,11 @@ impl Connector {
                 let (uri, authorization) = (proxy.uri(), proxy.basic_auth());
                 let port = uri.port_u16().unwrap_or(80);
                 let tcp = self.dial(&self.resolve(uri.host().unwrap_or_default(), port).await?).await?;
-                if base.is_tls() { tunnel(tcp, host, base.port(), authorization).await? } else { tcp }
+                if base.is_tls() {
+                    Box::pin(tunnel(tcp, host, base.port(), authorization)).await?
+                } else {
+                    tcp
+                }
             }
         };
         if !base.is_tls() {
@@ -95,7 +99,8 @@ impl Connector {
         let name = ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
             .map_err(|e| ConnectError::Tls(io::Error::other(e)))?;
         let connector = self.tls.connector(offer, accept_invalid_certs);
-        let stream = connector.connect(name, tcp).await.map_err(ConnectError::Tls)?;
+        // A handshake is large, and over when requests come: nothing is to keep the room for it.
+        let stream = Box::pin(connector.connect(name, tcp)).await.map_err(ConnectError::Tls)?;
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Connected { stream: Box::new(stream), is_h2, forward })
     }

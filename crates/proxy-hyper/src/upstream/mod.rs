@@ -152,7 +152,8 @@ impl Upstreams {
         if let Some(wire) = origin.take_open() {
             return Ok(Lease { origin: Rc::clone(origin), wire, reused: true });
         }
-        tokio::time::timeout(timeout, self.connect(origin)).await.unwrap_or(Err(ConnectError::Timeout))
+        // Rare, and large: most requests need no room for it.
+        Box::pin(in_time(timeout, self.connect(origin))).await
     }
 
     /// A connection of its own for a request that may be upgraded: HTTP/1.1, and never given back.
@@ -173,7 +174,7 @@ impl Upstreams {
                 Wire::H1(H1 { sender, allowance, forward: connected.forward, timer: LazyTimer::default() });
             Ok(Lease { origin: Rc::clone(origin), wire, reused: false })
         };
-        tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::Timeout))
+        Box::pin(in_time(timeout, connecting)).await
     }
 
     async fn connect(&self, origin: &Rc<Origin>) -> Result<Lease, ConnectError> {
@@ -186,13 +187,12 @@ impl Upstreams {
             self.connector.connect(&origin.base, Offer::Both, origin.accept_invalid_certs).await?;
         self.metrics.upstream_connections_opened.add(1);
         if connected.is_h2 {
-            let (sender, connection) = http2::Builder::new(LocalExec)
+            let handshake = http2::Builder::new(LocalExec)
                 .timer(TokioTimer::new())
                 .keep_alive_interval(H2_KEEP_ALIVE)
                 .adaptive_window(true)
-                .handshake(TokioIo::new(connected.stream))
-                .await
-                .map_err(ConnectError::Handshake)?;
+                .handshake(TokioIo::new(connected.stream));
+            let (sender, connection) = Box::pin(handshake).await.map_err(ConnectError::Handshake)?;
             spawn_local(connection);
             let shared = Shared { sender, streams: Rc::default() };
             let wire = shared.wire();
@@ -319,6 +319,13 @@ async fn within<T>(
         timer.poll_until(cx, body.answer_due(limit)).map(|()| None)
     })
     .await
+}
+
+async fn in_time(
+    timeout: Duration,
+    connecting: impl Future<Output = Result<Lease, ConnectError>>,
+) -> Result<Lease, ConnectError> {
+    tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::Timeout))
 }
 
 fn make_absolute(uri: &mut Uri, base: &BaseUrl) {
