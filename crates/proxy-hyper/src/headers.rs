@@ -1,6 +1,6 @@
 //! Which headers go through, in both directions.
 
-use http::{HeaderMap, HeaderName, header, header::Entry};
+use http::{HeaderMap, HeaderName, HeaderValue, header, header::Entry};
 use smallvec::SmallVec;
 
 /// Removes what belongs to one connection only: RFC 9110 §7.6.1, and every header that a `Connection` line names.
@@ -17,6 +17,16 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) {
             || matches!(name, "forwarded" | "expect" | "x-real-ip" | "via")
             || name.starts_with("x-forwarded-")
     });
+}
+
+/// Makes one line of the cookies that HTTP/2 sends one by one: RFC 9113 §8.2.3.
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, joined);
+    }
 }
 
 fn strip(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
@@ -74,8 +84,6 @@ pub(crate) fn scrub(headers: &mut HeaderMap, key: &str) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]

@@ -3,7 +3,9 @@
 use std::mem;
 
 use bytes::{BufMut, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts, uri::PathAndQuery,
+};
 use rotator_core::{
     credential::{Credential, Place, ReadyCredential, ReadyPlace},
     model::{ApiFormat, BaseUrl, ConfigSpec, Target},
@@ -31,6 +33,9 @@ impl Outbound {
     ) -> Result<Self, ProxyError> {
         let (method, mut headers) = (mem::take(&mut parts.method), mem::take(&mut parts.headers));
         headers::strip_request(&mut headers);
+        if parts.version == Version::HTTP_2 {
+            headers::join_cookies(&mut headers);
+        }
         for name in &spec.headers.remove {
             headers.remove(name);
         }
