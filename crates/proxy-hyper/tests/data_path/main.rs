@@ -8,6 +8,7 @@ mod drain;
 mod errors;
 mod failover;
 mod framing;
+mod http2;
 mod limits;
 mod reload;
 mod rotation;

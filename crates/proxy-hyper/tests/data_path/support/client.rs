@@ -15,7 +15,8 @@ use tokio::{
 
 use super::PROXY_KEY;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer, whole or broken off.
 #[derive(Debug)]
