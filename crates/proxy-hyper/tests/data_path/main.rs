@@ -16,5 +16,6 @@ mod sticky;
 mod streaming;
 mod support;
 mod timeouts;
+mod tls;
 mod transparency;
 mod websocket;

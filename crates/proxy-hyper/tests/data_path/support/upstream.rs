@@ -3,19 +3,28 @@
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri, Version, request::Parts};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{Service, service_fn},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 pub type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -24,57 +33,80 @@ pub type Body = BoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 pub struct Received {
     pub method: Method,
     pub uri: Uri,
+    pub version: Version,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-/// An HTTP/1.1 upstream that reads requests whole, remembers them, and answers by a function.
+/// An upstream that reads requests whole, remembers them, and answers by a function.
 pub struct Upstream {
     pub address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
+    scheme: &'static str,
+    log: Arc<Log>,
     server: JoinHandle<()>,
 }
 
+#[derive(Default)]
+struct Log {
+    received: Mutex<Vec<Received>>,
+    connections: AtomicUsize,
+}
+
 impl Upstream {
-    /// Answers every request with what the function makes of it.
+    /// Answers every request with what the function makes of it, over HTTP/1.1.
     pub async fn reply(answer: impl Fn(&Received) -> Response<Body> + Send + Sync + 'static) -> Self {
+        Self::start(None, answer).await
+    }
+
+    /// The same over TLS, and in HTTP/2 where both sides offer it.
+    pub async fn secure(
+        tls: Arc<ServerConfig>,
+        answer: impl Fn(&Received) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Some(tls), answer).await
+    }
+
+    async fn start(
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Received) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let received = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (Arc::clone(&received), Arc::new(answer));
-        let server = tokio::spawn(async move {
-            loop {
-                let (socket, _) = listener.accept().await.unwrap();
-                let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-                let service = service_fn(move |request: Request<Incoming>| {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (log, answer) = (Arc::<Log>::default(), Arc::new(answer));
+        let server = {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                loop {
+                    let (socket, _) = listener.accept().await.unwrap();
+                    log.connections.fetch_add(1, SeqCst);
                     let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-                    async move {
-                        let (parts, body) = request.into_parts();
-                        let body = body.collect().await?.to_bytes();
-                        let received =
-                            Received { method: parts.method, uri: parts.uri, headers: parts.headers, body };
-                        log.lock().unwrap().push(received.clone());
-                        Ok::<_, hyper::Error>(answer(&received))
-                    }
-                });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
-            }
-        });
-        Self { address, received, server }
+                    let service =
+                        service_fn(move |request| serve(Arc::clone(&log), Arc::clone(&answer), request));
+                    tokio::spawn(converse(tls.clone(), socket, service));
+                }
+            })
+        };
+        Self { address, scheme, log, server }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        self.log.connections.load(SeqCst)
     }
 
     /// What came so far.
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
+        self.log.received.lock().unwrap().clone()
     }
 
     /// The values of a header over all requests, in order.
     pub fn seen(&self, header: &str) -> Vec<String> {
-        let received = self.received.lock().unwrap();
+        let received = self.log.received.lock().unwrap();
         received
             .iter()
             .flat_map(|r| r.headers.get_all(header))
@@ -86,6 +118,38 @@ impl Upstream {
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+async fn serve(
+    log: Arc<Log>,
+    answer: Arc<impl Fn(&Received) -> Response<Body>>,
+    request: Request<Incoming>,
+) -> hyper::Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let Parts { method, uri, version, headers, .. } = parts;
+    let received = Received { method, uri, version, headers, body };
+    log.received.lock().unwrap().push(received.clone());
+    Ok(answer(&received))
+}
+
+/// Serves a connection in the protocol that was agreed on.
+pub async fn converse<S>(tls: Option<Arc<ServerConfig>>, socket: TcpStream, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = hyper::Error, Future: Send> + Send,
+    S: 'static,
+{
+    let Some(tls) = tls else {
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+        return;
+    };
+    let Ok(stream) = TlsAcceptor::from(tls).accept(socket).await else { return };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        let builder = http2::Builder::new(TokioExecutor::new());
+        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+    } else {
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     }
 }
 
@@ -103,6 +167,7 @@ pub fn status(status: u16, text: impl Into<Bytes>) -> Response<Body> {
 /// An upstream of raw bytes: the function gets each connection.
 pub struct RawUpstream {
     pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
@@ -113,13 +178,16 @@ impl RawUpstream {
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
         let server = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, SeqCst);
                 tokio::spawn(handle(socket));
             }
         });
-        Self { address, server }
+        Self { address, connections, server }
     }
 
     /// Answers every request head with these bytes, then closes.
@@ -134,6 +202,11 @@ impl RawUpstream {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
     }
 }
 
