@@ -38,6 +38,7 @@ pub struct Template {
 }
 
 /// A key made ready once, when the snapshot is built, so that a request only clones a reference count.
+#[derive(PartialEq, Eq)]
 pub struct ReadyCredential {
     /// Where it goes.
     pub place: ReadyPlace,
@@ -46,6 +47,7 @@ pub struct ReadyCredential {
 }
 
 /// A key in its place.
+#[derive(PartialEq, Eq)]
 pub enum ReadyPlace {
     /// Set this header.
     Header(HeaderName, HeaderValue),

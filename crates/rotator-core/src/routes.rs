@@ -1,6 +1,10 @@
 //! The snapshot that requests read: every active config with its pool, immutable, swapped as a whole.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -11,7 +15,7 @@ use crate::{
     cache::Cache,
     credential::Credential,
     model::{ConfigId, ConfigType, KeyId, ProxyConfig},
-    pool::{KeyPool, KeySlot, RetiredKey},
+    pool::{KeyPool, KeySlot},
     store::{KeyUsage, RouteSource, Store, StoreError},
 };
 
@@ -43,7 +47,7 @@ pub struct Routes {
 
 /// Keys that left the snapshot, as long as they may still count.
 #[derive(Default)]
-struct Retired(Vec<RetiredKey>);
+struct Retired(Vec<Arc<KeySlot>>);
 
 impl RouteTable {
     /// The active config of this type and slug.
@@ -123,7 +127,7 @@ impl Routes {
         let mut usage = Vec::new();
         self.renewal.lock().await.0.retain_mut(|key| {
             // In this order: a key that is gone counts no more.
-            let is_gone = key.is_gone();
+            let is_gone = Arc::get_mut(key).is_some();
             usage.extend(key.take_usage());
             !is_gone
         });
@@ -138,13 +142,10 @@ impl Routes {
     }
 
     fn swap(&self, table: RouteTable, old: &HashMap<ConfigId, Arc<Route>>, retired: &mut Retired) {
-        let kept: std::collections::HashSet<KeyId> =
-            table.iter().flat_map(|route| route.pool.slots().iter().map(|slot| slot.id)).collect();
-        for slot in old.values().flat_map(|route| route.pool.slots()) {
-            if !kept.contains(&slot.id) {
-                retired.0.push(slot.retire());
-            }
-        }
+        let kept: HashSet<*const KeySlot> =
+            table.iter().flat_map(|route| route.pool.slots().iter().map(Arc::as_ptr)).collect();
+        let slots = old.values().flat_map(|route| route.pool.slots());
+        retired.0.extend(slots.filter(|slot| !kept.contains(&Arc::as_ptr(slot))).cloned());
         self.table.store(Arc::new(table));
     }
 
@@ -157,12 +158,8 @@ impl Routes {
         for key in keys.into_iter().filter(|key| key.is_active) {
             match key.secret.as_ref().and_then(|secret| credential.ready(secret)) {
                 Some(ready) => {
-                    let slot = KeySlot::new(key.id, key.weight, ready);
-                    let slot = match known.get(&key.id) {
-                        Some(before) => slot.succeeding(before),
-                        None => slot,
-                    };
-                    slots.push(Arc::new(slot));
+                    let before = known.get(&key.id).copied();
+                    slots.push(KeySlot::new(key.id, key.weight, ready).or_same(before));
                 }
                 None => {
                     warn!(key_id = %key.id, slug = %config.spec.slug, "key left out: it does not open or fit its place");

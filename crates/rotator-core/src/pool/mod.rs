@@ -19,7 +19,7 @@ use crate::{
 use sticky::Ring;
 use weighted::WeightTable;
 
-pub use slot::{KeySlot, Picked, RetiredKey};
+pub use slot::{KeySlot, Picked};
 
 /// The keys of one config that are in rotation, and whose turn it is.
 pub struct KeyPool {

@@ -283,14 +283,23 @@ fn a_key_is_in_flight_until_its_pick_is_dropped() {
 fn what_a_key_served_is_taken_once_and_outlives_a_snapshot() {
     let (early, late) = (Timestamp::from_second(1000).unwrap(), Timestamp::from_second(2000).unwrap());
     let old = pool(Strategy::RoundRobin, 1);
-    let renewed = Arc::new(Arc::into_inner(slot(1, 3)).unwrap().succeeding(&old.slots()[0]));
+    let renewed = Arc::into_inner(slot(1, 1)).unwrap().or_same(old.slots().first());
 
     let picked = old.pick(0, None, &[]).unwrap();
     picked.finish(true, late);
     picked.finish(false, early);
 
     let usage = renewed.take_usage().unwrap();
-    assert_eq!((renewed.in_flight(), renewed.weight.get()), (1, 3));
+    assert_eq!(renewed.in_flight(), 1);
     assert_eq!((usage.key_id, usage.successes, usage.failures, usage.last_used_at), (KeyId(1), 1, 1, late));
     assert_eq!(old.slots()[0].take_usage(), None);
+}
+
+#[test]
+fn a_key_that_was_changed_is_another() {
+    let old = slot(1, 1);
+
+    let renewed = Arc::into_inner(slot(1, 3)).unwrap().or_same(Some(&old));
+
+    assert_eq!(renewed.weight.get(), 3);
 }
