@@ -10,6 +10,7 @@ mod failover;
 mod framing;
 mod http2;
 mod limits;
+mod outbound_proxy;
 mod reload;
 mod rotation;
 mod sticky;

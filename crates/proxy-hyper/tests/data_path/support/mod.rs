@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests need some time of day")]
 
 pub mod client;
+pub mod forward_proxy;
 pub mod h2;
 pub mod tls;
 pub mod upstream;
