@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
 mod addresses;
+mod connections;
 mod drain;
 mod errors;
 mod failover;
