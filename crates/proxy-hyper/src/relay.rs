@@ -69,7 +69,7 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
     if let Some(upgrade) = upgrade
         && upgrade::is_switched(&response)
     {
-        return upgrade::tunnel(exchange, upgrade, response);
+        return upgrade::tunnel(exchange, upgrade, response, picked);
     }
     let status = response.status();
     let secret = &picked.slot().credential.secret;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
-use rotator_core::record::RequestOutcome;
+use rotator_core::{pool::Picked, record::RequestOutcome};
 use tokio::{io::copy_bidirectional, task::spawn_local};
 use tracing::debug;
 
@@ -60,11 +60,12 @@ pub(crate) fn is_switched(response: &Response<Incoming>) -> bool {
             .is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Answers the handshake, then carries bytes both ways until either side ends.
+/// Answers the handshake, then carries bytes both ways until both sides have ended; the key is in flight as long.
 pub(crate) fn tunnel(
     mut exchange: Box<Exchange>,
     upgrade: Upgrade,
     upstream: Response<Incoming>,
+    picked: Picked,
 ) -> Response<ResponseBody> {
     let mut answer = Response::new(ResponseBody::Full(None));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -73,6 +74,7 @@ pub(crate) fn tunnel(
     Upgrade::put_on(answer.headers_mut());
     let drain = Rc::clone(&exchange.worker.drain);
     spawn_local(async move {
+        let _in_flight = picked;
         let (client, upstream) = match tokio::try_join!(upgrade.client, hyper::upgrade::on(upstream)) {
             Ok(both) => both,
             Err(error) => return debug!(%error, "upgrade failed"),

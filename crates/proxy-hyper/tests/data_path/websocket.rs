@@ -198,6 +198,22 @@ async fn a_tunnel_ends_when_the_client_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_in_flight_as_long_as_its_tunnel_is_open() {
+    let (upstream, _heads) = switching(echo).await;
+    let gateway = Gateway::new().generic("svc", &upstream.url(), &["k1", "k2"]).start().await;
+    let first = tunnel(&gateway).await;
+    let second = tunnel(&gateway).await;
+
+    let in_flight = || {
+        let routes = gateway.routes.table().load_full();
+        routes.iter().flat_map(|route| route.pool.slots()).map(|slot| slot.in_flight()).collect::<Vec<_>>()
+    };
+    assert_eq!(in_flight(), [1, 1]);
+    drop((first, second));
+    gateway.settle(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_tunnel_outlives_the_time_limits_of_requests() {
     const LIMIT: Duration = Duration::from_millis(100);
     let (upstream, _heads) = switching(echo).await;
