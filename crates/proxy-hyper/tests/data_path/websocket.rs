@@ -160,11 +160,15 @@ async fn a_client_that_has_said_all_still_hears_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tunnel_ends_when_the_upstream_closes() {
-    let (upstream, _heads) =
-        switching(|mut socket| async move { socket.write_all(b"bye").await.unwrap() }).await;
+    let (upstream, _heads) = switching(|mut socket| async move {
+        assert_eq!(socket.read_u8().await.unwrap(), b'?');
+        socket.write_all(b"bye").await.unwrap();
+    })
+    .await;
     let gateway = services(&upstream.url(), &["k"]).start().await;
     let mut client = tunnel(&gateway).await;
 
+    client.write("?").await;
     assert_eq!(client.read_to_end().await, "bye");
     drop(client);
 
