@@ -7,7 +7,8 @@
 //! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read
 //! 5. `body` makes the request body one that can be sent again, `upgrade` knows WebSocket handshakes
 //! 6. `attempt` picks key after key, `rewrite` and `headers` make the upstream's request, `upstream` sends it
-//! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it
+//! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
+//!    `content_coding` may have to unpack first
 //! 8. `exchange` counts and `record` hands over what is kept of the request
 //!
 //! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `drain` ends it all.
@@ -19,6 +20,7 @@ mod body;
 mod client_io;
 mod client_key;
 mod connection;
+mod content_coding;
 mod control;
 mod drain;
 mod error;

@@ -12,12 +12,12 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind, stream_error_event};
-use memchr::memmem::Finder;
 use rotator_core::{pool::Picked, record::RequestOutcome};
 use tokio::time::Instant;
 
 use crate::{
     attempt::Answer,
+    content_coding,
     drain::Stage,
     error::mark_given_up,
     exchange::Exchange,
@@ -25,14 +25,15 @@ use crate::{
     lazy_timer::LazyTimer,
     request_id::X_REQUEST_ID,
     response::{BoxError, ResponseBody},
-    scrub,
+    scrub::{self, Scrubber},
     service::is_event_stream,
     upgrade,
     upstream::Lease,
 };
 
-/// How much of an error answer is searched for the key it was sent with.
-const MAX_SCRUBBED: usize = 64 << 10;
+/// The longest compressed error answer that is looked into, and the longest text in it.
+const MAX_COMPRESSED: usize = 64 << 10;
+const MAX_UNPACKED: usize = 1 << 20;
 /// The upstream's own request id, which its support asks for.
 const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const X_KEY_ID: HeaderName = HeaderName::from_static("x-rotator-key-id");
@@ -51,6 +52,8 @@ pub(crate) struct Relay {
     waiting_since: Option<Instant>,
     timer: LazyTimer,
     on_cut: OnCut,
+    /// For errors: they may show the key.
+    scrubber: Option<Box<Scrubber>>,
     ended: bool,
 }
 
@@ -98,7 +101,8 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
         exchange.end(status.as_u16(), RequestOutcome::Completed);
         return Response::from_parts(parts, ResponseBody::Full(None));
     }
-    let searchable = !parts.headers.contains_key(header::CONTENT_ENCODING);
+    let is_error = status.as_u16() >= 400;
+    let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
     let relay = Relay {
         upstream,
         exchange,
@@ -109,11 +113,11 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
         waiting_since: None,
         timer: LazyTimer::default(),
         on_cut,
+        scrubber,
         ended: false,
     };
-    let is_short = relay.upstream.size_hint().upper().is_none_or(|bytes| bytes <= MAX_SCRUBBED as u64);
-    if status.as_u16() >= 400 && searchable && is_short && !is_event_stream(&parts.headers) {
-        return Box::pin(relay.scrubbed(parts)).await;
+    if is_error && parts.headers.contains_key(header::CONTENT_ENCODING) {
+        return Box::pin(relay.unpacked(parts)).await;
     }
     relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
     Response::from_parts(parts, ResponseBody::Relay(Box::new(relay)))
@@ -157,15 +161,17 @@ impl Relay {
                 self.waiting_since = None;
                 self.exchange.note_first_byte();
                 self.exchange.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if self.upstream.is_end_stream() {
+                let is_last = self.upstream.is_end_stream();
+                if is_last {
                     self.complete();
                 }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(Ok(self.scrubbed(frame, is_last))))
             }
             Poll::Ready(Some(Err(_))) => self.cut("the upstream broke off its answer"),
             Poll::Ready(None) => {
                 self.complete();
-                Poll::Ready(None)
+                let rest = self.scrubber.as_mut().map(|scrubber| scrubber.finish());
+                Poll::Ready(rest.filter(|rest| !rest.is_empty()).map(|rest| Ok(Frame::data(rest))))
             }
             Poll::Pending => {
                 ready!(self.poll_idle(cx));
@@ -205,29 +211,66 @@ impl Relay {
         }))
     }
 
-    /// The whole of a short error answer, without the key it may show back.
-    async fn scrubbed(mut self, mut parts: http::response::Parts) -> Response<ResponseBody> {
+    /// A frame without the key it may show.
+    fn scrubbed(&mut self, frame: Frame<Bytes>, is_last: bool) -> Frame<Bytes> {
+        let Some(scrubber) = &mut self.scrubber else { return frame };
+        match frame.into_data() {
+            Ok(data) => {
+                let clean = scrubber.push(data);
+                if !is_last {
+                    return Frame::data(clean);
+                }
+                let rest = scrubber.finish();
+                Frame::data(if rest.is_empty() { clean } else { [clean, rest].concat().into() })
+            }
+            Err(trailers) => match scrubber.finish() {
+                rest if rest.is_empty() => trailers,
+                // The body matters more than what comes after it.
+                rest => Frame::data(rest),
+            },
+        }
+    }
+
+    /// A compressed error answer: as it came if the key is not in it, else unpacked and masked.
+    async fn unpacked(mut self, mut parts: http::response::Parts) -> Response<ResponseBody> {
         let secret = self.picked.slot().credential.secret.clone();
-        let idle_timeout = self.idle_timeout;
-        let whole = Limited::new(&mut self.upstream, MAX_SCRUBBED).collect();
-        let error = match tokio::time::timeout(idle_timeout, whole).await {
-            Ok(Ok(collected)) => {
-                let text = scrub::replace(&collected.to_bytes(), &Finder::new(secret.expose()));
-                self.exchange.bytes_out = text.len() as u64;
-                self.complete();
-                parts.headers.remove(header::CONTENT_LENGTH);
-                return Response::from_parts(parts, ResponseBody::Full(Some(Bytes::from(text))));
-            }
+        let whole = Limited::new(&mut self.upstream, MAX_COMPRESSED).collect();
+        let packed = match tokio::time::timeout(self.idle_timeout, whole).await {
+            Ok(Ok(collected)) => collected.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                "the upstream's error answer is too long to be passed on"
+                return self.withheld(
+                    parts,
+                    "the upstream's error answer is compressed and too long to be looked into",
+                );
             }
-            _ => "the upstream broke off its error answer",
+            _ => return self.withheld(parts, "the upstream broke off its error answer"),
         };
+        let coding = parts.headers.get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
+        let Some(text) = content_coding::decode(coding.unwrap_or_default(), &packed, MAX_UNPACKED) else {
+            return self
+                .withheld(parts, "the upstream's error answer is compressed in a way that cannot be read");
+        };
+        let body = match scrub::mask(&text, secret.expose().as_bytes()) {
+            None => packed,
+            Some(masked) => {
+                parts.headers.remove(header::CONTENT_ENCODING);
+                masked.into()
+            }
+        };
+        parts.headers.remove(header::CONTENT_LENGTH);
+        self.exchange.bytes_out = body.len() as u64;
+        self.complete();
+        Response::from_parts(parts, ResponseBody::Full(Some(body)))
+    }
+
+    /// An error answer without its body, which may show the key.
+    fn withheld(mut self, mut parts: http::response::Parts, why: &'static str) -> Response<ResponseBody> {
         self.lease = None;
         self.ended = true;
         self.exchange.end(self.status.as_u16(), RequestOutcome::UpstreamCut);
         parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::CONTENT_ENCODING);
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        Response::from_parts(parts, ResponseBody::Full(Some(Bytes::from_static(error.as_bytes()))))
+        Response::from_parts(parts, ResponseBody::Full(Some(Bytes::from_static(why.as_bytes()))))
     }
 }

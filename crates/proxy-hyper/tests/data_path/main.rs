@@ -14,6 +14,7 @@ mod limits;
 mod outbound_proxy;
 mod reload;
 mod rotation;
+mod scrubbing;
 mod sticky;
 mod streaming;
 mod support;
