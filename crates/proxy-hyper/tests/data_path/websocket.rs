@@ -1,67 +1,20 @@
-//! WebSocket handshakes get the upstream key; then bytes pass both ways. Nothing else becomes a tunnel.
+//! WebSocket handshakes get the upstream key; then bytes pass both ways.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use rotator_core::record::RequestOutcome;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy},
-    net::TcpStream,
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc::unbounded_channel,
     time::{sleep, timeout},
 };
 
 use crate::support::{
     Gateway, PROXY_KEY, Running,
-    client::RawClient,
+    client::{PATIENCE, RawClient},
     upstream::{RawUpstream, read_head, until_closed},
+    websocket::{SWITCH, echo, handshake, services, switching},
 };
-
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Conn: 1\r\n\r\n";
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn handshake(path: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {PROXY_KEY}\r\nConnection: keep-alive, Upgrade\r\n\
-         Upgrade: WebSocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Protocol: realtime\r\n\r\n"
-    )
-}
-
-/// Both kinds of service before one upstream.
-fn services(url: &str, keys: &[&str]) -> Gateway {
-    Gateway::new().generic("svc", &format!("{url}/base"), keys).llm("ai", "openai_compatible", url, keys)
-}
-
-/// Switches and hands the connection on; the heads of the requests come out of the channel.
-async fn switching<F>(then: fn(TcpStream) -> F) -> (RawUpstream, UnboundedReceiver<String>)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let (seen, heads) = unbounded_channel();
-    let upstream = RawUpstream::serve(move |mut socket| {
-        let seen = seen.clone();
-        async move {
-            seen.send(String::from_utf8(read_head(&mut socket).await).unwrap()).unwrap();
-            socket.write_all(SWITCH.as_bytes()).await.unwrap();
-            then(socket).await;
-        }
-    })
-    .await;
-    (upstream, heads)
-}
-
-async fn echo(mut socket: TcpStream) {
-    let (mut reading, mut writing) = socket.split();
-    let _ = copy(&mut reading, &mut writing).await;
-    let _ = writing.shutdown().await;
-}
 
 /// An open tunnel.
 async fn tunnel(gateway: &Running) -> RawClient {
@@ -253,96 +206,5 @@ async fn a_refused_key_is_replaced_before_the_tunnel_opens() {
         let mut client = tunnel(&gateway).await;
         client.write("hello").await;
         client.read_until("hello").await;
-    }
-}
-
-/// Answers every request with these bytes and keeps the connection; counts the requests.
-async fn answering(answer: &'static str) -> (RawUpstream, Arc<AtomicUsize>) {
-    let arrived = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&arrived);
-    let upstream = RawUpstream::serve(move |mut socket| {
-        let counted = Arc::clone(&counted);
-        async move {
-            while !read_head(&mut socket).await.is_empty() {
-                counted.fetch_add(1, SeqCst);
-                if socket.write_all(answer.as_bytes()).await.is_err() {
-                    break;
-                }
-            }
-        }
-    })
-    .await;
-    (upstream, arrived)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_switch_what_follows_is_a_request_that_needs_a_key() {
-    for answer in [
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain",
-        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 5\r\n\r\nplain",
-        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nplain",
-    ] {
-        let (upstream, arrived) = answering(answer).await;
-        let gateway = services(&upstream.url(), &["k"]).start().await;
-        let mut client = gateway.raw().await;
-        let smuggled = "GET /proxy/svc/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
-
-        client.write(handshake("/proxy/svc/x") + smuggled).await;
-        let answers = client.read_until("no proxy key").await;
-
-        assert!(answers.starts_with(&answer[..12]), "{answers}");
-        assert!(answers.contains("plainHTTP/1.1 401 "), "{answers}");
-        assert_eq!(arrived.load(SeqCst), 1);
-        client.write(smuggled.replace("Host: a", &format!("Host: a\r\nX-Proxy-Key: {PROXY_KEY}"))).await;
-        client.read_until("plain").await;
-        assert_eq!(arrived.load(SeqCst), 2);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_switch_that_was_not_asked_for_is_a_502() {
-    let foreign = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n";
-    let nameless = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n";
-    let plain = format!(
-        "GET /proxy/svc/x HTTP/1.1\r\nHost: a\r\nX-Proxy-Key: {PROXY_KEY}\r\nConnection: close\r\n\r\n"
-    );
-    let asks = handshake("/llm/ai/v1/realtime").replace("keep-alive", "close");
-    for (request, switch) in [(&plain, SWITCH), (&plain, foreign), (&asks, foreign), (&asks, nameless)] {
-        let (upstream, arrived) = answering(switch).await;
-        let gateway = services(&upstream.url(), &["k"]).start().await;
-
-        let answer = gateway.raw().await.exchange(request).await;
-
-        assert!(answer.starts_with("HTTP/1.1 502 "), "{switch} {answer}");
-        assert!(arrived.load(SeqCst) >= 1);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_a_complete_wish_for_websocket_is_passed_on() {
-    let (upstream, mut heads) = switching(echo).await;
-    let gateway = services(&upstream.url(), &["k"]).start().await;
-    let asks = handshake("/proxy/svc/x").replace("keep-alive", "close");
-
-    for (request, status) in [
-        (asks.replace("WebSocket\r\n", "h2c\r\nHTTP2-Settings: AAMAAABk\r\n"), "HTTP/1.1 400 "),
-        (asks.replace("WebSocket", "H2C, websocket"), "HTTP/1.1 400 "),
-        (asks.replace("WebSocket", "websocket\r\nUpgrade: h2c"), "HTTP/1.1 400 "),
-        (asks.replace(PROXY_KEY, "wrong"), "HTTP/1.1 401 "),
-    ] {
-        let answer = gateway.raw().await.exchange(&request).await;
-        assert!(answer.starts_with(status), "{request} {answer}");
-        assert!(heads.is_empty());
-    }
-    for request in [
-        asks.replace("Upgrade: WebSocket", "Upgrade: other"),
-        asks.replace("Connection: close, Upgrade", "Connection: close"),
-        asks.replace("HTTP/1.1", "HTTP/1.0"),
-    ] {
-        // The upstream here switches even so: what counts is that nobody asked it to.
-        let answer = gateway.raw().await.exchange(&request).await;
-        assert!(answer.contains(" 502 "), "{request} {answer}");
-        let head = heads.recv().await.unwrap();
-        assert!(!head.contains("\r\nupgrade:") && !head.contains("\r\nconnection:"), "{head}");
     }
 }

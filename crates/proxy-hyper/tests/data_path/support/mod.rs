@@ -14,6 +14,7 @@ pub mod forward_proxy;
 pub mod h2;
 pub mod tls;
 pub mod upstream;
+pub mod websocket;
 
 use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
