@@ -4,6 +4,7 @@
 mod canary;
 mod commands;
 mod configuration;
+mod disk_full;
 mod durability;
 mod keys;
 mod lifecycle;

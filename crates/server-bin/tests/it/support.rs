@@ -97,7 +97,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, lines) = collect(child.stdout.take().unwrap());
         let (err, _) = collect(child.stderr.take().unwrap());
