@@ -18,6 +18,7 @@ use tokio::{
 use crate::support::{
     Gateway, PROXY_KEY, Running, Upstream,
     client::{RawClient, open, read_until},
+    eventually,
     upstream::{EVENT_STREAM, RawUpstream, chunk, ok, read_head, until_closed},
 };
 
@@ -218,6 +219,7 @@ async fn a_client_that_does_not_read_and_an_upstream_that_does_not_answer_keep_n
         clients.push(client);
     }
     clients[1].read_until("HTTP/1.1 200").await;
+    eventually(|| gateway.metrics().active_requests() == 2).await;
 
     let took = drain(&mut gateway, SHORT).await.unwrap();
 
