@@ -181,6 +181,9 @@ async fn once(
                 body.blame_if_awaited();
                 return Err(Failure::TimedOut);
             }
+            Some(Ok(response)) if lease.is_refusal_by_proxy(response.status()) => {
+                return Err(Failure::NotSent(ConnectError::Proxy));
+            }
             Some(Ok(response)) => {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS
                     && !(is_upgrade && upgrade::is_switched(&response))

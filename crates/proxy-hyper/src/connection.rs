@@ -11,6 +11,7 @@ use std::{
 use rotator_core::access::Remembered;
 
 const CONTENT_LENGTH: &[u8] = b"content-length:";
+const TRANSFER_ENCODING: &[u8] = b"transfer-encoding:";
 
 /// A client's connection.
 pub(crate) struct Connection {
@@ -90,11 +91,19 @@ impl Progress {
         head.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// Whether the last head has a `Content-Length` line. With pipelined requests, any of theirs counts.
-    pub(crate) fn saw_content_length(&self) -> bool {
-        let head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        head.split(|b| *b == b'\n').any(|line| {
-            line.get(..CONTENT_LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(CONTENT_LENGTH))
+    /// Whether a head has both a `Content-Length` and a `Transfer-Encoding` line; with pipelined requests, any of
+    /// theirs.
+    pub(crate) fn saw_both_lengths(&self) -> bool {
+        let heads = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = [false; 2];
+        heads.split(|b| *b == b'\n').any(|line| {
+            if line.trim_ascii().is_empty() {
+                seen = [false; 2];
+            }
+            for (seen, name) in seen.iter_mut().zip([CONTENT_LENGTH, TRANSFER_ENCODING]) {
+                *seen |= line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+            }
+            seen == [true; 2]
         })
     }
 
@@ -129,15 +138,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_length_line_is_seen_in_any_case_and_however_it_comes() {
+    fn two_lengths_are_seen_in_one_head_in_any_case_and_however_they_come() {
         let progress = Progress::default();
 
-        progress.note_head(b"POST / HTTP/1.1\r\nHOST: a\r\ncOnTent-", true, 100);
-        assert!(!progress.saw_content_length());
+        progress.note_head(b"POST / HTTP/1.1\r\ntransfer-Encoding: chunked\r\ncOnTent-", true, 100);
+        assert!(!progress.saw_both_lengths());
         progress.note_head(b"Length: 3\r\n", false, 100);
-        assert!(progress.saw_content_length());
+        assert!(progress.saw_both_lengths());
 
-        progress.note_head(b"POST /content-length: HTTP/1.1\r\nx: content-length: 1\r\n\r\n", true, 100);
-        assert!(!progress.saw_content_length());
+        for one_each in [
+            &b"POST /content-length: HTTP/1.1\r\nx: content-length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"[..],
+            b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"POST / HTTP/1.1\nContent-Length: 0\n\nPOST / HTTP/1.1\nTransfer-Encoding: chunked\n\n",
+        ] {
+            progress.note_head(one_each, true, 1000);
+            assert!(!progress.saw_both_lengths(), "{}", String::from_utf8_lossy(one_each));
+        }
     }
 }

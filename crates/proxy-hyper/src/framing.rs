@@ -74,7 +74,7 @@ fn check_transfer_encoding(headers: &HeaderMap, connection: &Connection) -> Resu
     if !chunked {
         return Err(ProxyError::bad_request("Transfer-Encoding must be 'chunked' alone").closing());
     }
-    if connection.progress.saw_content_length() {
+    if connection.progress.saw_both_lengths() {
         let message = "the request has both Content-Length and Transfer-Encoding";
         return Err(ProxyError::bad_request(message).closing());
     }

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    dial::dial,
     resolve::Resolver,
     tls::{Offer, UpstreamTls},
 };
@@ -83,9 +84,15 @@ impl Connector {
         let tcp = match &proxy {
             None => self.tcp(host, base.port()).await?,
             Some(proxy) => {
+                // Only addresses can be judged here: a name is the forward proxy's to resolve.
+                if host.trim_matches(['[', ']']).parse().is_ok_and(|ip| !self.policy.allows(ip)) {
+                    return Err(ConnectError::Denied);
+                }
                 let (uri, authorization) = (proxy.uri(), proxy.basic_auth());
                 let port = uri.port_u16().unwrap_or(80);
-                let tcp = self.dial(&self.resolve(uri.host().unwrap_or_default(), port).await?).await?;
+                let tcp = dial(&self.resolve(uri.host().unwrap_or_default(), port).await?)
+                    .await
+                    .map_err(ConnectError::Refused)?;
                 if base.is_tls() {
                     Box::pin(tunnel(tcp, host, base.port(), authorization)).await?
                 } else {
@@ -116,7 +123,7 @@ impl Connector {
         if addresses.is_empty() {
             return Err(ConnectError::Denied);
         }
-        let tcp = self.dial(&addresses).await?;
+        let tcp = dial(&addresses).await.map_err(ConnectError::Refused)?;
         if let (Ok(peer), Ok(local)) = (tcp.peer_addr(), tcp.local_addr())
             && peer.port() == self.own_port
             && (peer.ip() == local.ip() || peer.ip().is_loopback())
@@ -124,20 +131,6 @@ impl Connector {
             return Err(ConnectError::Loop);
         }
         Ok(tcp)
-    }
-
-    async fn dial(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(tcp) => {
-                    tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
-                    return Ok(tcp);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(ConnectError::Refused(last))
     }
 }
 

@@ -5,6 +5,7 @@
 //! when the connection it was given had died while idle.
 
 mod connect;
+mod dial;
 mod head_guard;
 mod resolve;
 mod tls;
@@ -20,7 +21,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use http::{HeaderValue, Request, Response, Uri, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1, http2},
@@ -293,6 +294,12 @@ impl Lease {
             reused,
         };
         sent.map(|result| result.map_err(failed))
+    }
+
+    /// Whether an answer is the forward proxy's own: it wants other credentials than we have.
+    pub(crate) fn is_refusal_by_proxy(&self, status: StatusCode) -> bool {
+        status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && matches!(&self.wire, Wire::H1(connection) if connection.forward.is_some())
     }
 
     /// The answer has ended: the connection may serve another request.

@@ -61,6 +61,25 @@ async fn pipelined_requests_are_answered_in_order_and_each_needs_its_key() {
     assert_eq!(paths, ["/1", "/2", "/3", "/4"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelined_bodies_may_be_framed_in_different_ways() {
+    let upstream = echo().await;
+    let gateway = gateway(&upstream.url()).await;
+    let (sized, chunked) = ("Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n");
+    let last = "0\r\n\r\n";
+    let requests = [
+        head("POST", "/1", sized) + "one",
+        head("POST", "/2", chunked) + "3\r\ntwo\r\n" + last,
+        head("POST", "/3", sized) + "333",
+        head("POST", "/4", &format!("{chunked}Connection: close\r\n")) + "4\r\nfour\r\n" + last,
+    ];
+
+    let answers = gateway.raw().await.exchange(requests.concat()).await;
+
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 4, "{answers}");
+    assert!(answers.ends_with("</4 four>"), "{answers}");
+}
+
 /// Answers every request with the same bytes, and keeps the connection.
 async fn always(answer: &'static str) -> RawUpstream {
     RawUpstream::serve(move |mut socket| async move {

@@ -9,7 +9,7 @@ use crate::support::{
     Gateway, PROXY_KEY, Upstream,
     forward_proxy::ForwardProxy,
     tls::Authority,
-    upstream::{RawUpstream, ok, until_closed},
+    upstream::{RawUpstream, ok, status, until_closed},
 };
 
 /// `user:p@ss`, as it stands in a URL and in a header.
@@ -174,4 +174,27 @@ async fn a_forward_proxy_that_says_nothing_is_timed_out() {
     let gateway = gateway.generic("svc", "https://api.invalid", &["k"]).start().await;
 
     assert_eq!(gateway.get("/proxy/svc/x").await.status, 504);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_forward_proxy_says_of_itself_is_not_the_upstreams_answer() {
+    let proxy = Upstream::reply(|_| status(407, "who are you, up-key?")).await;
+    let gateway = through(|b| b.http(proxy.url()));
+    let gateway = gateway.generic("svc", "http://api.invalid", &["up-key"]).start().await;
+
+    let answer = gateway.get("/proxy/svc/x").await;
+
+    assert_eq!(answer.status.as_u16(), 502);
+    assert!(answer.text().contains("the forward proxy does not connect us"), "{}", answer.text());
+    assert!(!answer.text().contains("who are you"), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_denied_is_denied_through_a_forward_proxy_too() {
+    let proxy = Upstream::reply(|_| ok("metadata")).await;
+    let gateway = through(|b| b.http(proxy.url())).generic("svc", "http://169.254.169.254", &["k"]);
+
+    let answer = gateway.start().await.get("/proxy/svc/latest").await;
+
+    assert_eq!((answer.status.as_u16(), proxy.connections()), (502, 0));
 }
