@@ -4,8 +4,10 @@ use std::mem;
 
 use bytes::{BufMut, BytesMut};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts, uri::PathAndQuery,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header, request::Parts,
+    uri::PathAndQuery,
 };
+use http_body::Body as _;
 use rotator_core::{
     credential::{Credential, Place, ReadyCredential, ReadyPlace},
     model::{ApiFormat, BaseUrl, ConfigSpec, Target},
@@ -66,10 +68,15 @@ impl Outbound {
         body: AttemptBody,
         is_upgrade: bool,
     ) -> Result<Request<AttemptBody>, ProxyError> {
+        let has_unknown_length = body.size_hint().exact().is_none();
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
+        if has_unknown_length {
+            // Said here, because hyper drops the body of a GET otherwise. Under HTTP/2 it takes this out.
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         if is_upgrade {
             Upgrade::put_on(headers);
         }

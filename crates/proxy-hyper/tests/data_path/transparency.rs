@@ -45,6 +45,21 @@ async fn bodies_of_any_size_pass_unchanged_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_unknown_length_is_passed_on_whatever_the_method() {
+    let upstream = Upstream::reply(|_| ok("x")).await;
+    let gateway = Gateway::new().generic("svc", &upstream.url(), &["k"]).start().await;
+
+    for method in ["GET", "HEAD", "DELETE", "POST"] {
+        let head = format!("{method} /proxy/svc/x HTTP/1.1\r\nHost: a\r\nX-Proxy-Key: {PROXY_KEY}\r\n");
+        let body = "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        gateway.raw().await.exchange(head + body).await;
+    }
+
+    let bodies: Vec<_> = upstream.received().into_iter().map(|received| received.body).collect();
+    assert_eq!(bodies, ["abc"; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_keep_their_status_headers_and_encoding() {
     let upstream = Upstream::reply(|_| {
         let mut response = status(207, &b"\x1f\x8b not really gzip"[..]);
