@@ -13,6 +13,7 @@ mod http2;
 mod http2_refused;
 mod limits;
 mod outbound_proxy;
+mod properties;
 mod reload;
 mod rotation;
 mod scrubbing;

@@ -12,6 +12,7 @@
 pub mod client;
 pub mod forward_proxy;
 pub mod h2;
+pub mod message;
 pub mod tls;
 pub mod upstream;
 pub mod websocket;
