@@ -5,6 +5,7 @@
 
 mod addresses;
 mod connections;
+mod credentials;
 mod drain;
 mod errors;
 mod failover;
@@ -12,7 +13,9 @@ mod framing;
 mod http2;
 mod http2_refused;
 mod limits;
+mod malformed;
 mod outbound_proxy;
+mod paths;
 mod properties;
 mod reload;
 mod rotation;

@@ -44,6 +44,7 @@ pub const PROXY_KEY: &str = "pk-test-0123456789abcdef";
 pub struct Gateway {
     pub settings: Settings,
     tls: Option<Arc<rustls::ServerConfig>>,
+    proxy_keys: Vec<String>,
     pub sources: Vec<RouteSource>,
 }
 
@@ -60,7 +61,13 @@ pub struct Running {
 impl Gateway {
     pub fn new() -> Self {
         let settings = Settings { workers: NonZeroUsize::MIN.saturating_add(1), ..Settings::default() };
-        Self { settings, tls: None, sources: Vec::new() }
+        Self { settings, tls: None, proxy_keys: vec![PROXY_KEY.into()], sources: Vec::new() }
+    }
+
+    /// Takes these proxy keys instead of [`PROXY_KEY`].
+    pub fn proxy_keys(mut self, keys: &[&str]) -> Self {
+        self.proxy_keys = keys.iter().map(ToString::to_string).collect();
+        self
     }
 
     pub fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -116,10 +123,11 @@ impl Gateway {
             let text = format!("control {}", request.request.uri());
             Response::new(Full::from(text).map_err(|never| match never {}).boxed_unsync())
         });
+        let proxy_keys: Vec<_> = self.proxy_keys.iter().map(|key| Secret::parse(key).unwrap()).collect();
         let parts = Parts {
             settings: self.settings,
             routes: Arc::clone(&routes),
-            proxy_keys: Arc::new(ProxyKeys::new(&[Secret::parse(PROXY_KEY).unwrap()])),
+            proxy_keys: Arc::new(ProxyKeys::new(&proxy_keys)),
             records: sender,
             control,
             tls: self.tls,
