@@ -6,10 +6,12 @@
 mod addresses;
 mod connections;
 mod credentials;
+mod destination;
 mod drain;
 mod errors;
 mod failover;
 mod framing;
+mod hostile_bodies;
 mod http2;
 mod http2_refused;
 mod limits;
