@@ -41,12 +41,13 @@ impl Dialect {
         Self::OpenAi
     }
 
-    /// Like [`Dialect::of_path`], but a path that several APIs share, such as `/v1/models`, is Anthropic's when the
-    /// request has an `anthropic-version` header.
+    /// Like [`Dialect::of_path`], but a path that several APIs share, such as `/v1/models`, is that of the API whose
+    /// header the request has: `anthropic-version`, or `x-goog-api-key`.
     #[must_use]
-    pub fn of_request(rest: &str, anthropic_version_present: bool) -> Self {
+    pub fn of_request(rest: &str, has_header: impl Fn(&'static str) -> bool) -> Self {
         match Self::of_path(rest) {
-            Self::OpenAi if anthropic_version_present => Self::Anthropic,
+            Self::OpenAi if has_header("anthropic-version") => Self::Anthropic,
+            Self::OpenAi if has_header("x-goog-api-key") => Self::Gemini,
             dialect => dialect,
         }
     }
@@ -82,10 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn anthropic_version_decides_only_a_shared_path() {
-        assert_eq!(Dialect::of_request("/v1/models", true), Dialect::Anthropic);
-        assert_eq!(Dialect::of_request("/v1/models", false), Dialect::OpenAi);
-        assert_eq!(Dialect::of_request("/v1beta/models", true), Dialect::Gemini);
+    fn a_header_of_one_api_decides_only_a_shared_path() {
+        let of = |rest, header| Dialect::of_request(rest, |name| name == header);
+
+        assert_eq!(of("/v1/models", "anthropic-version"), Dialect::Anthropic);
+        assert_eq!(of("/v1/models", "x-goog-api-key"), Dialect::Gemini);
+        assert_eq!(of("/v1/models", "x-api-key"), Dialect::OpenAi);
+        assert_eq!(of("/v1beta/models", "anthropic-version"), Dialect::Gemini);
     }
 
     proptest! {

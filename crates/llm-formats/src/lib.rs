@@ -5,11 +5,14 @@
 //! | [`dialect`] | which API's language a client speaks |
 //! | [`error`] | errors we make ourselves, told in that language, also in the middle of a stream |
 //! | [`conversation`] | what stays the same over the turns of one conversation |
+//! | [`member`] | one member of a JSON object, taken out without touching the rest |
 
 pub mod conversation;
 pub mod dialect;
 pub mod error;
+pub mod member;
 
 pub use conversation::conversation_hash;
 pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
+pub use member::take_member;

@@ -68,6 +68,14 @@ struct Source {
     limits: BodyLimits,
 }
 
+/// A body as it gets here.
+pub(crate) enum Upload {
+    /// The client is sending it.
+    Coming(Incoming, Option<OpenBody>),
+    /// It has been read.
+    Whole(Bytes),
+}
+
 /// Bounds on one body.
 #[derive(Clone)]
 pub(crate) struct BodyLimits {
@@ -101,10 +109,28 @@ impl ReplayBudget {
     }
 }
 
+impl Upload {
+    /// How long it is at least.
+    pub(crate) fn least_bytes(&self) -> u64 {
+        match self {
+            Self::Coming(incoming, _) => incoming.size_hint().lower(),
+            Self::Whole(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
 impl RequestBody {
     /// A client's body.
-    pub(crate) fn new(incoming: Incoming, open: Option<OpenBody>, limits: BodyLimits) -> Self {
-        Self::of(Some(incoming), open, limits)
+    pub(crate) fn new(upload: Upload, limits: BodyLimits) -> Self {
+        match upload {
+            Upload::Coming(incoming, open) => Self::of(Some(incoming), open, limits),
+            Upload::Whole(bytes) => {
+                let body = Self::of(None, None, limits);
+                body.shared.bytes.set(bytes.len() as u64);
+                body.shared.source.borrow_mut().kept.push(bytes);
+                body
+            }
+        }
     }
 
     /// No body.

@@ -19,7 +19,7 @@ const LLM_KEY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("api-key"),
 ];
 
-/// Takes the proxy key out of a request and says which one it is, counted from 1.
+/// Takes the proxy key out of a request and says which one it is, counted from 1; `None` when the request shows none.
 ///
 /// `/proxy` reads `X-Proxy-Key`, else `Authorization: Bearer`; `/llm` reads every place an SDK uses. Two different keys
 /// in one request are refused: which one counts would depend on who reads it.
@@ -28,7 +28,7 @@ pub(crate) fn authenticate(
     config_type: ConfigType,
     keys: &ProxyKeys,
     remembered: &Remembered,
-) -> Result<u32, ProxyError> {
+) -> Result<Option<u32>, ProxyError> {
     let headers = &mut parts.headers;
     let mut shown = Shown::default();
     shown.take(headers, &X_PROXY_KEY)?;
@@ -51,11 +51,11 @@ pub(crate) fn authenticate(
             }
         }
     }
-    let key = shown.0.ok_or_else(|| missing(config_type))?;
-    keys.check_again(key.as_bytes(), remembered).ok_or_else(refused)
+    let Some(key) = shown.0 else { return Ok(None) };
+    keys.check_again(key.as_bytes(), remembered).map(Some).ok_or_else(refused)
 }
 
-fn missing(config_type: ConfigType) -> ProxyError {
+pub(crate) fn missing(config_type: ConfigType) -> ProxyError {
     let message = match config_type {
         ConfigType::Generic => "no proxy key; send it as the header X-Proxy-Key",
         ConfigType::Llm => {
@@ -65,7 +65,7 @@ fn missing(config_type: ConfigType) -> ProxyError {
     ProxyError::new(ErrorKind::Unauthenticated, message)
 }
 
-fn refused() -> ProxyError {
+pub(crate) fn refused() -> ProxyError {
     ProxyError::new(ErrorKind::Unauthenticated, "the proxy key is not valid")
 }
 
@@ -132,6 +132,8 @@ mod tests {
     use super::*;
 
     const KEY: &str = "pk-0123456789abcdef";
+    /// Stands for no key at all.
+    const NONE: u16 = 0;
 
     fn check(config_type: ConfigType, uri: &str, headers: &[(&str, &str)]) -> Result<Parts, u16> {
         let mut request = Request::builder().uri(uri);
@@ -141,8 +143,8 @@ mod tests {
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         let keys = ProxyKeys::new(&[Secret::parse(KEY).unwrap()]);
         authenticate(&mut parts, config_type, &keys, &Remembered::default())
-            .map(|_| parts)
             .map_err(|e| e.kind.status())
+            .and_then(|key| key.map(|_| parts).ok_or(NONE))
     }
 
     #[test]
@@ -169,20 +171,20 @@ mod tests {
         let parts = check(ConfigType::Llm, &uri, &[]).unwrap();
 
         assert_eq!(parts.uri, "/v1beta/models?a=%20&a=2&alt=sse");
-        assert_eq!(check(ConfigType::Generic, &uri, &[]).unwrap_err(), 401);
+        assert_eq!(check(ConfigType::Generic, &uri, &[]).unwrap_err(), NONE);
     }
 
     #[test]
     fn what_is_no_single_valid_key_is_refused() {
-        for headers in [
-            &[][..],
-            &[("authorization", "Bearer ")],
-            &[("authorization", "Basic cGs6")],
-            &[("x-api-key", "")],
-            &[("x-api-key", "wrong")],
-            &[("x-api-key", KEY), ("authorization", "Bearer other")],
+        for (headers, refusal) in [
+            (&[][..], NONE),
+            (&[("authorization", "Bearer ")], NONE),
+            (&[("authorization", "Basic cGs6")], NONE),
+            (&[("x-api-key", "")], NONE),
+            (&[("x-api-key", "wrong")], 401),
+            (&[("x-api-key", KEY), ("authorization", "Bearer other")], 401),
         ] {
-            assert_eq!(check(ConfigType::Llm, "/a", headers).unwrap_err(), 401, "{headers:?}");
+            assert_eq!(check(ConfigType::Llm, "/a", headers).unwrap_err(), refusal, "{headers:?}");
         }
         assert_eq!(check(ConfigType::Llm, "/a", &[("x-api-key", KEY), ("x-api-key", KEY)]).unwrap_err(), 400);
     }

@@ -4,7 +4,8 @@
 //!    runtime of its own, `serve` runs the connection, `client_io` bounds how slowly the client may go
 //! 2. `service` has the whole path of a request on one page
 //! 3. `framing` refuses what two servers could read in two ways, `target` names the service and checks the path
-//! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read
+//! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read; `body_key` knows the
+//!    services that may get it in the body
 //! 5. `body` makes the request body one that can be sent again, `upgrade` knows WebSocket handshakes
 //! 6. `attempt` picks key after key, `rewrite` and `headers` make the upstream's request, `upstream` sends it
 //! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
@@ -17,6 +18,7 @@ mod acceptor;
 mod affinity;
 mod attempt;
 mod body;
+mod body_key;
 mod client_io;
 mod client_key;
 mod connection;

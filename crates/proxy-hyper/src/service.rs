@@ -14,8 +14,8 @@ use rotator_core::{
 
 use crate::{
     attempt::{self, Answer},
-    body::{BodyLimits, RequestBody},
-    client_key,
+    body::{BodyLimits, RequestBody, Upload},
+    body_key, client_key,
     connection::{Connection, OpenBody},
     error::{Audience, ProxyError},
     exchange::Exchange,
@@ -102,12 +102,13 @@ async fn forward(
     open_body: Option<OpenBody>,
 ) -> Result<Answer, ProxyError> {
     let worker = Rc::clone(&exchange.worker);
-    exchange.proxy_key = Some(client_key::authenticate(
-        parts,
-        target.config_type,
-        &worker.proxy_keys,
-        exchange.remembered_key(),
-    )?);
+    let shown =
+        client_key::authenticate(parts, target.config_type, &worker.proxy_keys, exchange.remembered_key())?;
+    let (key, upload) = match shown {
+        Some(key) => (key, Upload::Coming(incoming, open_body)),
+        None => Box::pin(body_key::authenticate(&worker, &target, parts, incoming, open_body)).await?,
+    };
+    exchange.proxy_key = Some(key);
     let route = worker.route(target.config_type, target.slug).ok_or_else(no_such_service)?;
     exchange.config_id = Some(route.config.id);
     let spec = &route.config.spec;
@@ -117,14 +118,14 @@ async fn forward(
     let upgrade = upgrade::requested(parts)?;
 
     let max_bytes = spec.limits.max_body_bytes.unwrap_or(worker.settings.client.max_body_bytes);
-    check_length(&incoming, max_bytes)?;
+    check_length(&upload, max_bytes)?;
     let limits = BodyLimits {
         max_bytes,
         max_replay_bytes: worker.settings.client.max_replay_bytes,
         budget: Arc::clone(&worker.replay_budget),
         frame_timeout: worker.settings.client.body_timeout,
     };
-    let body = RequestBody::new(incoming, open_body, limits);
+    let body = RequestBody::new(upload, limits);
     exchange.body = Some(body.clone());
     let outbound = Outbound::new(spec, &route.credential, parts, target.rest)?;
     attempt::run(exchange, &route, &outbound, &body, upgrade).await
@@ -159,8 +160,8 @@ fn check_format(route: &Route) -> Result<(), ProxyError> {
     }
 }
 
-fn check_length(incoming: &Incoming, max_bytes: u64) -> Result<(), ProxyError> {
-    if incoming.size_hint().lower() > max_bytes {
+fn check_length(upload: &Upload, max_bytes: u64) -> Result<(), ProxyError> {
+    if upload.least_bytes() > max_bytes {
         return Err(body_too_large(max_bytes));
     }
     Ok(())
@@ -175,8 +176,7 @@ pub(crate) fn body_too_large(max_bytes: u64) -> ProxyError {
 fn audience(target: Option<&Target<'_>>, headers: &HeaderMap) -> Audience {
     match target {
         Some(target) if target.config_type == ConfigType::Llm => {
-            let versioned = headers.contains_key("anthropic-version");
-            Audience::Llm(Dialect::of_request(target.rest, versioned))
+            Audience::Llm(Dialect::of_request(target.rest, |name| headers.contains_key(name)))
         }
         _ => Audience::Rest,
     }

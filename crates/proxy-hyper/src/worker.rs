@@ -88,6 +88,11 @@ impl Worker {
     pub(crate) fn route(&self, config_type: ConfigType, slug: &str) -> Option<Arc<Route>> {
         self.routes.borrow_mut().load().find(config_type, slug).cloned()
     }
+
+    /// Whether any service takes the proxy key in the body.
+    pub(crate) fn takes_body_keys(&self) -> bool {
+        self.routes.borrow_mut().load().takes_body_keys()
+    }
 }
 
 /// The time of day, for people and logs; never for time-outs.

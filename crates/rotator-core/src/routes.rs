@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::{
     cache::Cache,
     credential::Credential,
-    model::{ConfigId, ConfigType, KeyId, ProxyConfig},
+    model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
     pool::{KeyPool, KeySlot},
     store::{KeyUsage, RouteSource, Store, StoreError},
 };
@@ -35,6 +35,7 @@ pub struct Route {
 pub struct RouteTable {
     generic: HashMap<Box<str>, Arc<Route>, RandomState>,
     llm: HashMap<Box<str>, Arc<Route>, RandomState>,
+    takes_body_keys: bool,
 }
 
 /// The current [`RouteTable`], and how it is renewed.
@@ -49,6 +50,13 @@ pub struct Routes {
 #[derive(Default)]
 struct Retired(Vec<Arc<KeySlot>>);
 
+impl Route {
+    /// Whether it takes the proxy key in the body.
+    pub fn takes_body_key(&self) -> bool {
+        matches!(self.config.spec.target, Target::Llm { body_api_key: true, .. })
+    }
+}
+
 impl RouteTable {
     /// The active config of this type and slug.
     pub fn find(&self, config_type: ConfigType, slug: &str) -> Option<&Arc<Route>> {
@@ -58,6 +66,11 @@ impl RouteTable {
         }
     }
 
+    /// Whether any config takes the proxy key in the body.
+    pub fn takes_body_keys(&self) -> bool {
+        self.takes_body_keys
+    }
+
     /// Every active config.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.generic.values().chain(self.llm.values())
@@ -65,6 +78,7 @@ impl RouteTable {
 
     fn insert(&mut self, route: Arc<Route>) {
         let spec = &route.config.spec;
+        self.takes_body_keys |= route.takes_body_key();
         let slug = spec.slug.as_str().into();
         match spec.target.config_type() {
             ConfigType::Generic => self.generic.insert(slug, route),

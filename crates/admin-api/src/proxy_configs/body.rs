@@ -80,7 +80,7 @@ pub(crate) struct ProxyConfigForm {
     allow_encoded_slashes: Option<bool>,
     /// Whether the upstream's certificate goes unchecked.
     accept_invalid_certs: Option<bool>,
-    /// Whether the proxy key may also stand in the body as `api_key`.
+    /// Whether the proxy key may also stand in a JSON body of up to 64 KiB, as `api_key`; it is cut out.
     body_api_key: Option<bool>,
 }
 
@@ -167,7 +167,7 @@ pub(crate) struct ProxyConfigView {
     allow_encoded_slashes: bool,
     /// Whether the upstream's certificate goes unchecked.
     accept_invalid_certs: bool,
-    /// Whether the proxy key may also stand in the body as `api_key`.
+    /// Whether the proxy key may also stand in a JSON body of up to 64 KiB, as `api_key`; it is cut out.
     body_api_key: bool,
     /// Its keys by state.
     key_counts: KeyCountsView,

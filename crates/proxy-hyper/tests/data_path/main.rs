@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "the kit reads like a library")]
 
 mod addresses;
+mod body_keys;
 mod connections;
 mod credentials;
 mod destination;
