@@ -80,3 +80,47 @@ fn check_transfer_encoding(headers: &HeaderMap, connection: &Connection) -> Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_passes_names_one_host_and_frames_its_body_in_one_way(
+            lines in vec(
+                prop_oneof![
+                    (Just(header::HOST), vec(any::<u8>(), 0..3)),
+                    (Just(header::HOST), "[a-z.:/@?#]{0,4}".prop_map(String::into_bytes)),
+                    (
+                        Just(header::TRANSFER_ENCODING),
+                        select(&["chunked", "Chunked", "gzip", "gzip, chunked", "", "chunked,", "chunked;q"][..])
+                            .prop_map(|coding| coding.as_bytes().to_vec()),
+                    ),
+                ],
+                0..4,
+            ),
+            version in select(&[Version::HTTP_10, Version::HTTP_11][..]),
+        ) {
+            let mut request = Request::builder().version(version).uri("/a").body(()).unwrap();
+            for (name, value) in lines {
+                if let Ok(value) = HeaderValue::from_bytes(&value) {
+                    request.headers_mut().append(name, value);
+                }
+            }
+            let connection = Connection::new(Ipv4Addr::LOCALHOST.into(), false);
+            if check(&request, &connection, 10).is_ok() {
+                let all = |name| request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
+                let (hosts, codings) = (all(header::HOST), all(header::TRANSFER_ENCODING));
+                prop_assert!(hosts.len() == 1 || (hosts.is_empty() && version == Version::HTTP_10));
+                let forbidden = |byte: &u8| b"@/?#\\ ".contains(byte) || !byte.is_ascii_graphic();
+                prop_assert!(!hosts.concat().iter().any(forbidden), "{:?}", hosts);
+                prop_assert!(codings.is_empty() || codings.concat().eq_ignore_ascii_case(b"chunked"));
+            }
+        }
+    }
+}

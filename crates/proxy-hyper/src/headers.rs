@@ -75,6 +75,8 @@ pub(crate) fn scrub(headers: &mut HeaderMap, key: &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -107,5 +109,31 @@ mod tests {
 
         assert_eq!(headers["location"], "https://b/?k=***********&x=1");
         assert_eq!(headers["etag"], "e");
+    }
+
+    proptest! {
+        #[test]
+        fn any_connection_line_removes_what_it_names_and_nothing_else(
+            lines in prop::collection::vec("[abcABC, \u{80}-\u{ff}]{0,8}", 0..3),
+            names in prop::collection::vec("[a-d]{1,2}", 0..8),
+        ) {
+            let mut headers = HeaderMap::new();
+            for (name, n) in names.iter().zip(0..) {
+                headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from(n));
+            }
+            for line in &lines {
+                headers.append(header::CONNECTION, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            let named: Vec<_> = lines.iter().flat_map(|line| line.split(',')).map(str::trim_ascii).collect();
+            let mut kept = headers.clone();
+            for name in names.iter().filter(|name| named.iter().any(|n| n.eq_ignore_ascii_case(name))) {
+                kept.remove(name);
+            }
+            kept.remove(header::CONNECTION);
+
+            strip_hop_by_hop(&mut headers);
+
+            prop_assert_eq!(headers, kept);
+        }
     }
 }

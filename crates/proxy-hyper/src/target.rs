@@ -67,7 +67,26 @@ fn is_dot_segment(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// How deep below its base a path leads at the least, for a server that decodes first, takes a backslash for a
+    /// slash, and leaves out parameters.
+    fn lowest(rest: &str) -> i32 {
+        let decoded = percent_decode_str(rest).decode_utf8_lossy().replace('\\', "/");
+        let names = decoded.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
+        let steps = names.scan(0, |depth, name| {
+            *depth += match name {
+                ".." => -1,
+                "" | "." => 0,
+                _ => 1,
+            };
+            Some(*depth)
+        });
+        steps.min().unwrap_or_default()
+    }
 
     #[test]
     fn a_path_names_a_service() {
@@ -117,6 +136,33 @@ mod tests {
             "/..a",
         ] {
             assert!(check_rest(good, false).is_ok(), "{good}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_target_is_its_path_in_parts(path in "(/(proxy|llm)/|.{0,4})[a-z/%.é]{0,12}") {
+            if let Some(Target { config_type, slug, rest }) = Target::of(&path) {
+                let prefix = if config_type == ConfigType::Llm { "/llm/" } else { "/proxy/" };
+                prop_assert_eq!(format!("{prefix}{slug}{rest}"), &*path);
+                prop_assert!(!slug.contains('/') && (rest.is_empty() || rest.starts_with('/')));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        #[test]
+        fn a_path_that_passes_never_leads_out_of_its_base(
+            rest in r"/(/|\.|\.\.|%2[eE]|%2[fF]|\\|%5c|;|%3[bB]|%00|%|a){0,6}",
+            allow_encoded_slashes: bool,
+        ) {
+            if check_rest(&rest, allow_encoded_slashes).is_ok() {
+                prop_assert!(lowest(&rest) >= 0, "{}", rest);
+                let names_one_place = !rest.contains('\\') && !rest.contains("%00") && !rest.starts_with("//");
+                prop_assert!(names_one_place, "{}", rest);
+            }
         }
     }
 }
