@@ -234,5 +234,39 @@ mod tests {
             let _ = conversation_hash(&bytes);
             let _ = conversation_hash(json.as_bytes());
         }
+
+        #[test]
+        fn no_later_turn_and_no_layout_changes_a_hash(
+            shape in 0..3_usize,
+            [system, first] in [json_text(), json_text()],
+            later in prop::collection::vec(("user|assistant|model|tool", json_text()), 0..4),
+        ) {
+            let turn = |role: &str, text: &Value| match shape {
+                2 => json!({ "role": role, "parts": [{ "text": text }] }),
+                _ => json!({ "role": role, "content": text }),
+            };
+            let opening = turn("user", &first);
+            let more: Vec<_> =
+                [opening.clone()].into_iter().chain(later.iter().map(|(role, text)| turn(role, text))).collect();
+            let (instructions, items) =
+                [("system", "messages"), ("instructions", "input"), ("systemInstruction", "contents")][shape];
+            let one = json!({ instructions: system, items: [opening], "model": "a" });
+            let two = json!({ "model": first, items: more, instructions: system });
+
+            prop_assert_eq!(hash(&one), hash(&two));
+            prop_assert_eq!(Some(hash(&two)), conversation_hash(serde_json::to_string_pretty(&two).unwrap().as_bytes()));
+        }
+    }
+
+    /// A text, or a list or an object with texts in it.
+    fn json_text() -> impl Strategy<Value = Value> {
+        let text = ".{0,8}".prop_map(Value::String);
+        text.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
+                prop::collection::btree_map("[a-z]{0,2}", inner, 0..3)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
     }
 }
