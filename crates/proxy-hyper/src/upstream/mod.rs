@@ -7,41 +7,34 @@
 mod connect;
 mod dial;
 mod head_guard;
+mod lease;
 mod resolve;
 mod tls;
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::Future,
     rc::Rc,
-    task::Poll,
     time::Duration,
 };
 
 use foldhash::fast::RandomState;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http1, http2},
-};
+use http::HeaderValue;
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rotator_core::model::BaseUrl;
 use tokio::{task::spawn_local, time::Instant};
 
-use crate::{
-    body::{AttemptBody, RequestBody},
-    lazy_timer::LazyTimer,
-    local_exec::LocalExec,
-    metrics::WorkerMetrics,
-};
+use crate::{body::AttemptBody, lazy_timer::LazyTimer, local_exec::LocalExec, metrics::WorkerMetrics};
 
 pub(crate) use connect::{ConnectError, Connector, Forward};
+pub(crate) use lease::Lease;
 pub(crate) use resolve::Resolver;
 pub(crate) use tls::{Offer, UpstreamTls};
 
 use head_guard::{HeadAllowance, HeadGuard};
+use lease::{StreamCount, Wire};
 
 /// Of what an upstream sends, a piece this large is in memory, and one that waits for the client. It is also the
 /// largest head of an answer.
@@ -86,37 +79,6 @@ struct H1 {
 struct Shared {
     sender: http2::SendRequest<AttemptBody>,
     streams: Rc<Cell<u32>>,
-}
-
-/// A connection for one request. Give an HTTP/1.1 one back with [`Lease::finish`] when its answer has ended.
-pub(crate) struct Lease {
-    origin: Rc<Origin>,
-    wire: Wire,
-    reused: bool,
-}
-
-enum Wire {
-    H1(H1),
-    H2 { sender: http2::SendRequest<AttemptBody>, _count: StreamCount },
-}
-
-/// Counts one request of a shared connection until it is dropped.
-struct StreamCount(Rc<Cell<u32>>);
-
-impl Drop for StreamCount {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
-/// Why a request got no answer.
-#[derive(Debug)]
-pub(crate) struct SendError {
-    pub(crate) source: hyper::Error,
-    /// None of the request was sent.
-    pub(crate) is_unsent: bool,
-    /// The connection had served another request before.
-    pub(crate) reused: bool,
 }
 
 impl Upstreams {
@@ -255,90 +217,9 @@ impl Shared {
     }
 }
 
-impl Lease {
-    /// Sends a request whose URI is a path and query, and waits for the head of the answer; `None` when that takes longer
-    /// than `limit`, counted from now or the last part of the body that the client sends.
-    pub(crate) async fn send(
-        &mut self,
-        mut request: Request<AttemptBody>,
-        body: &RequestBody,
-        limit: Duration,
-    ) -> Option<Result<Response<Incoming>, SendError>> {
-        let reused = self.reused;
-        body.note_sending();
-        let sent = match &mut self.wire {
-            Wire::H1(H1 { sender, allowance, forward, timer }) => {
-                *request.version_mut() = Version::HTTP_11;
-                request.headers_mut().insert(header::HOST, self.origin.host.clone());
-                if let Some(forward) = forward {
-                    make_absolute(request.uri_mut(), &self.origin.base);
-                    if let Some(authorization) = &forward.authorization {
-                        request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization.clone());
-                    }
-                }
-                allowance.arm();
-                let sent = within(limit, body, timer, pin!(sender.try_send_request(request))).await;
-                allowance.disarm();
-                sent
-            }
-            Wire::H2 { sender, .. } => {
-                *request.version_mut() = Version::HTTP_2;
-                request.headers_mut().remove(header::HOST);
-                make_absolute(request.uri_mut(), &self.origin.base);
-                within(limit, body, &mut LazyTimer::default(), pin!(sender.try_send_request(request))).await
-            }
-        };
-        let failed = |mut e: TrySendError<_>| SendError {
-            is_unsent: e.take_message().is_some(),
-            source: e.into_error(),
-            reused,
-        };
-        sent.map(|result| result.map_err(failed))
-    }
-
-    /// Whether an answer is the forward proxy's own: it wants other credentials than we have.
-    pub(crate) fn is_refusal_by_proxy(&self, status: StatusCode) -> bool {
-        status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            && matches!(&self.wire, Wire::H1(connection) if connection.forward.is_some())
-    }
-
-    /// The answer has ended: the connection may serve another request.
-    pub(crate) fn finish(self) {
-        if let Wire::H1(connection) = self.wire
-            && !connection.sender.is_closed()
-        {
-            self.origin.idle.borrow_mut().push(Idle { connection, since: Instant::now() });
-        }
-    }
-}
-
-/// `None` when the time is up, counted from the last part of the request that the client sent.
-async fn within<T>(
-    limit: Duration,
-    body: &RequestBody,
-    timer: &mut LazyTimer,
-    mut future: Pin<&mut impl Future<Output = T>>,
-) -> Option<T> {
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        timer.poll_until(cx, body.answer_due(limit)).map(|()| None)
-    })
-    .await
-}
-
 async fn in_time(
     timeout: Duration,
     connecting: impl Future<Output = Result<Lease, ConnectError>>,
 ) -> Result<Lease, ConnectError> {
     tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::Timeout))
-}
-
-fn make_absolute(uri: &mut Uri, base: &BaseUrl) {
-    let mut parts = std::mem::take(uri).into_parts();
-    parts.scheme = Some(base.scheme().clone());
-    parts.authority = Some(base.authority().clone());
-    // All three parts are there and were parsed before, so they make a URI.
-    *uri = Uri::from_parts(parts).unwrap_or_default();
 }
