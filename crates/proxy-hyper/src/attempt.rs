@@ -220,7 +220,10 @@ impl Failure {
             route.config.spec.limits.max_body_bytes.unwrap_or(exchange.worker.settings.client.max_body_bytes);
         match body.failure() {
             Some(BodyFailure::TooLarge) => return body_too_large(max_bytes),
-            Some(BodyFailure::Broken) => {
+            Some(BodyFailure::Malformed) => {
+                return ProxyError::bad_request("the request body is not framed as its head says").closing();
+            }
+            Some(BodyFailure::Incomplete) => {
                 return ProxyError::new(
                     ErrorKind::ClientTimeout,
                     "the request body did not come whole, or not in time",

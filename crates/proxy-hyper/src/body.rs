@@ -5,6 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     pin::Pin,
     rc::Rc,
     sync::{
@@ -91,8 +92,21 @@ pub(crate) struct BodyLimits {
 pub(crate) enum BodyFailure {
     /// It is longer than allowed.
     TooLarge,
-    /// The client left, or sent nothing in time, or broke the framing.
-    Broken,
+    /// Its framing is wrong.
+    Malformed,
+    /// The client left, or sent nothing in time.
+    Incomplete,
+}
+
+impl BodyFailure {
+    /// Why hyper stopped reading a body.
+    fn of(error: &hyper::Error) -> Self {
+        let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        match cause.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Self::Malformed,
+            _ => Self::Incomplete,
+        }
+    }
 }
 
 impl ReplayBudget {
@@ -214,7 +228,7 @@ impl RequestBody {
     /// Time is up: if the client still owes a part, the fault is the client's.
     pub(crate) fn blame_if_awaited(&self) {
         if self.shared.awaits_client.get() {
-            self.shared.failure.set(Some(BodyFailure::Broken));
+            self.shared.failure.set(Some(BodyFailure::Incomplete));
         }
     }
 
@@ -248,7 +262,7 @@ impl Shared {
         let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
-                self.failure.set(Some(BodyFailure::Broken));
+                self.failure.set(Some(BodyFailure::of(&error)));
                 return Poll::Ready(Some(Err(error.into())));
             }
             None => {
