@@ -5,6 +5,7 @@
 
 mod accounting;
 mod admin;
+mod awake;
 mod document;
 mod fixture;
 mod gate;
@@ -70,6 +71,9 @@ enum Role {
     /// Be the clients. The harness starts it.
     #[command(hide = true)]
     Load { plan: String },
+    /// Keep all processors awake. The harness starts it.
+    #[command(hide = true)]
+    StayAwake,
 }
 
 fn main() -> Result<ExitCode> {
@@ -79,6 +83,7 @@ fn main() -> Result<ExitCode> {
         Some(Role::Gate(bounds)) => return gate::run(&bounds),
         Some(Role::Upstream) => upstream::run()?,
         Some(Role::Load { plan }) => load::run(&plan)?,
+        Some(Role::StayAwake) => awake::run()?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -26,11 +26,6 @@ pub(crate) fn paired_ratio(values: &[f64], base: &[f64]) -> f64 {
     median(values.iter().zip(base).map(|(value, base)| value / base))
 }
 
-/// The median of the differences of values that were measured one beside the other.
-pub(crate) fn paired_difference(values: &[f64], base: &[f64]) -> f64 {
-    median(values.iter().zip(base).map(|(value, base)| value - base))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +56,5 @@ mod tests {
         let (ours, theirs) = ([1.0, 20.0, 3.0], [2.0, 10.0, 6.0]);
 
         assert_close(paired_ratio(&ours, &theirs), 0.5);
-        assert_close(paired_difference(&ours, &theirs), -1.0);
     }
 }

@@ -1,9 +1,10 @@
-//! What a proxy adds to the time of a request: asked directly and through each proxy, request by request in turns.
+//! What a proxy adds to the time of a request: asked directly and through it, request by request in turns.
 
 use anyhow::Result;
 
 use super::{Effort, turns::start_all};
 use crate::{
+    awake,
     fixture::Route,
     lab::{Lab, Running, Subject, send},
     load::{Outcome, Requests},
@@ -14,70 +15,90 @@ use crate::{
 /// Far below what any subject can serve.
 const RATE: u32 = 2_000;
 
+/// What one subject added in each round, in µs.
+struct Added {
+    subject: Subject,
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+    first_byte: Vec<f64>,
+}
+
 pub(super) fn run(lab: &Lab, subjects: &[Subject], effort: Effort) -> Result<Section> {
     let mut section = Section::new(
         "Added latency",
-        "Requests go to the upstream directly and through each proxy in turns; the difference of the medians (or of \
-         the 99th percentiles) is what the proxy adds.",
+        "Requests go to the upstream directly and through one proxy in turns; the difference of the medians (or of the \
+         99th percentiles) is what the proxy adds. A process of the lowest priority (SCHED_IDLE) keeps the processors \
+         awake, since waking one of a virtual machine takes longer than the proxy does.",
     );
     let running = start_all(lab, subjects)?;
-    let plan = |route, connections, rate| Requests {
-        endpoints: std::iter::once(lab.direct()).chain(running.iter().map(Running::endpoint)).collect(),
+    let _awake = awake::keep()?;
+    let plan = |proxy: &Running, route, connections, rate, count| Requests {
+        endpoints: vec![lab.direct(), proxy.endpoint()],
         route,
         connections,
-        count: 4_000 * effort.scale,
+        count: count * effort.scale,
         seconds: 30,
         rate,
     };
 
-    let alone = || plan(Route::Plain, 1, None);
-    let added = measure(effort, alone)?;
-    section.rows.extend(rows(
-        "added p50 at 1 connection",
-        subjects,
-        &added,
-        |o| o.latency.p50,
-        Some(targets::ADDED_LATENCY),
-    ));
+    let added = measure(effort, &running, |proxy| plan(proxy, Route::Plain, 1, None, 2_000))?;
+    let target = Some(targets::ADDED_LATENCY);
+    section.rows.extend(rows("added p50 at 1 connection", &added, |added| &added.p50, target));
 
-    let paced = || plan(Route::Plain, 64, Some(RATE));
-    let added = measure(effort, paced)?;
+    let added = measure(effort, &running, |proxy| plan(proxy, Route::Plain, 64, Some(RATE), 2_000))?;
     let name = format!("at {RATE} requests/s in all, over 64 connections");
-    section.rows.extend(rows(&format!("added p50 {name}"), subjects, &added, |o| o.latency.p50, None));
-    section.rows.extend(rows(&format!("added p99 {name}"), subjects, &added, |o| o.latency.p99, None));
+    section.rows.extend(rows(&format!("added p50 {name}"), &added, |added| &added.p50, None));
+    section.rows.extend(rows(&format!("added p99 {name}"), &added, |added| &added.p99, None));
 
-    let first_event =
-        || Requests { count: 1_000 * effort.scale, ..plan(Route::Stream { events: 2, gap_ms: 1 }, 1, None) };
-    let added = measure(effort, first_event)?;
+    let stream = Route::Stream { events: 2, gap_ms: 1 };
+    let added = measure(effort, &running, |proxy| plan(proxy, stream, 1, None, 500))?;
     let target = Some(targets::ADDED_FIRST_BYTE);
     section.rows.extend(rows(
         "added time to first byte of a stream",
-        subjects,
         &added,
-        |o| o.first_byte.p50,
+        |added| &added.first_byte,
         target,
     ));
     Ok(section)
 }
 
-fn measure(effort: Effort, plan: impl Fn() -> Requests) -> Result<Vec<Vec<Outcome>>> {
-    (0..effort.rounds).map(|_| send(plan())).collect()
+/// The subjects take turns, so that what slows the machine for a while slows all of them.
+fn measure(effort: Effort, running: &[Running], plan: impl Fn(&Running) -> Requests) -> Result<Vec<Added>> {
+    let mut all: Vec<Added> = (running.iter())
+        .map(|proxy| Added { subject: proxy.subject, p50: vec![], p99: vec![], first_byte: vec![] })
+        .collect();
+    for _ in 0..effort.rounds {
+        for (proxy, added) in running.iter().zip(&mut all) {
+            let outcomes = send(plan(proxy))?;
+            let difference = |figure: fn(&Outcome) -> f64| figure(&outcomes[1]) - figure(&outcomes[0]);
+            added.p50.push(difference(|outcome| outcome.latency.p50));
+            added.p99.push(difference(|outcome| outcome.latency.p99));
+            added.first_byte.push(difference(|outcome| outcome.first_byte.p50));
+        }
+    }
+    Ok(all)
 }
 
-/// The rows of one quantile; the first outcome of each round is the upstream's own.
+/// One row per subject, and one more for each that ours is compared with.
 fn rows(
     measure: &str,
-    subjects: &[Subject],
-    rounds: &[Vec<Outcome>],
-    quantile: impl Fn(&Outcome) -> f64,
+    all: &[Added],
+    figure: impl Fn(&Added) -> &Vec<f64>,
     target: Option<Target>,
 ) -> Vec<Row> {
-    let values = |index: usize| rounds.iter().map(|outcomes| quantile(&outcomes[index])).collect::<Vec<_>>();
-    let direct = values(0);
-    let row = |(index, subject): (usize, &Subject)| {
-        let added = stats::paired_difference(&values(index + 1), &direct);
-        let target = target.filter(|_| *subject == Subject::Rotator);
-        Row::new(measure, subject.name(), Amount(added, "µs")).judged(target)
-    };
-    subjects.iter().enumerate().map(row).collect()
+    let mut rows = Vec::new();
+    for added in all {
+        let amount = Amount(stats::median(figure(added).iter().copied()), "µs");
+        let row = || Row::new(measure, added.subject.name(), amount);
+        if added.subject != Subject::Rotator {
+            rows.push(row());
+            continue;
+        }
+        rows.push(row().judged(target));
+        for base in all.iter().filter(|base| base.subject != Subject::Rotator) {
+            let ratio = stats::paired_ratio(figure(added), figure(base));
+            rows.push(row().against(base.subject.name(), ratio));
+        }
+    }
+    rows
 }
