@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigFields, ConfigId, ConfigSpec, ProxyConfig},
     store::{Change, ConfigQuery, ConfigSummary, Page, StoreError},
+    vault::Vault,
 };
 use rusqlite::{OptionalExtension, Transaction, named_params};
 
@@ -18,7 +19,11 @@ const MATCHES: &str = "
     (?1 IS NULL OR contains_folded(name, ?1) OR contains_folded(slug, ?1)) AND (?2 IS NULL OR config_type = ?2)";
 
 /// A page of the list, newest first.
-pub(crate) fn list(tx: &Transaction<'_>, query: &ConfigQuery) -> Result<Page<ConfigSummary>, StoreError> {
+pub(crate) fn list(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    query: &ConfigQuery,
+) -> Result<Page<ConfigSummary>, StoreError> {
     let search = query.search.as_ref().map(|text| text.to_lowercase());
     let config_type = query.config_type.map(rotator_core::model::ConfigType::as_str);
     let total = tx
@@ -31,7 +36,9 @@ pub(crate) fn list(tx: &Transaction<'_>, query: &ConfigQuery) -> Result<Page<Con
         .prepare_cached(&page)
         .and_then(|mut select| {
             let bounds = (&search, config_type, query.page.after, i64::from(query.page.limit) + 1);
-            select.query_map(bounds, |row| Ok((row.get::<_, i64>("id")?, rows::summary(row)?)))?.collect()
+            select
+                .query_map(bounds, |row| Ok((row.get::<_, i64>("id")?, rows::summary(row, vault)?)))?
+                .collect()
         })
         .map_err(error::store)?;
     let more = readings.len() > limit;
@@ -42,18 +49,22 @@ pub(crate) fn list(tx: &Transaction<'_>, query: &ConfigQuery) -> Result<Page<Con
 }
 
 /// One config.
-pub(crate) fn get(tx: &Transaction<'_>, id: ConfigId) -> Result<Option<ConfigSummary>, StoreError> {
+pub(crate) fn get(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    id: ConfigId,
+) -> Result<Option<ConfigSummary>, StoreError> {
     tx.prepare_cached(&format!("{SUMMARY} WHERE id = ?1"))
-        .and_then(|mut select| select.query_one([id.0], rows::summary).optional())
+        .and_then(|mut select| select.query_one([id.0], |row| rows::summary(row, vault)).optional())
         .map_err(error::store)?
         .transpose()
 }
 
 /// Every config that makes sense.
-pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<ProxyConfig>, StoreError> {
+pub(crate) fn all(tx: &Transaction<'_>, vault: &Vault) -> Result<Vec<ProxyConfig>, StoreError> {
     tx.prepare_cached("SELECT * FROM proxy_configs ORDER BY id")
         .and_then(|mut select| {
-            let readings = select.query_map((), rows::config)?;
+            let readings = select.query_map((), |row| rows::config(row, vault))?;
             readings.map(|reading| Ok(rows::readable(reading?))).filter_map(Result::transpose).collect()
         })
         .map_err(error::store)
@@ -69,9 +80,15 @@ pub(crate) fn require(tx: &Transaction<'_>, id: ConfigId) -> Result<(), StoreErr
 }
 
 /// Adds a config.
-pub(crate) fn insert(tx: &Transaction<'_>, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
+pub(crate) fn insert(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    spec: ConfigSpec,
+    by: &Change,
+) -> Result<ProxyConfig, StoreError> {
     let at = rows::stored(by.at);
     let id = insert_fields(tx, None, &ConfigFields::from(&spec), at, at).map_err(slug_conflict)?;
+    vouch(tx, vault, id, &spec).map_err(error::store)?;
     audit::note(tx, "config.create", Some(id.0), &named(&spec), by)?;
     Ok(ProxyConfig { id, spec, created_at: at, updated_at: at })
 }
@@ -105,9 +122,21 @@ pub(crate) fn insert_fields(
     Ok(ConfigId(tx.last_insert_rowid()))
 }
 
+/// Vouches for where a config's keys go: an admin has written it, and nobody else.
+pub(crate) fn vouch(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    id: ConfigId,
+    spec: &ConfigSpec,
+) -> rusqlite::Result<()> {
+    tx.execute("UPDATE proxy_configs SET vouched = ?2 WHERE id = ?1", (id.0, vault.vouch(id, spec)))?;
+    Ok(())
+}
+
 /// Replaces what an admin wrote.
 pub(crate) fn replace(
     tx: &Transaction<'_>,
+    vault: &Vault,
     id: ConfigId,
     spec: ConfigSpec,
     by: &Change,
@@ -136,6 +165,7 @@ pub(crate) fn replace(
         .optional()
         .map_err(slug_conflict)?;
     let created_at = rows::time(created_at.ok_or(StoreError::NotFound)?);
+    vouch(tx, vault, id, &spec).map_err(error::store)?;
     audit::note(tx, "config.update", Some(id.0), &named(&spec), by)?;
     Ok(ProxyConfig { id, spec, created_at, updated_at })
 }

@@ -12,6 +12,10 @@ use tracing::warn;
 /// A config's row, which a hand edit or a newer version may have made senseless.
 pub(crate) type Reading<T> = Result<T, StoreError>;
 
+/// Said of a config whose keys would go where no admin sent them.
+const ELSEWHERE: &str = "its address was changed in the database by other hands than an admin's, so it gets no key; if the \
+                         address is right, save the config again";
+
 /// A time in milliseconds. One that no calendar has reads as 1970.
 pub(crate) fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
@@ -33,7 +37,7 @@ pub(crate) fn count(integer: i64) -> u64 {
 }
 
 /// A row of `proxy_configs`. The outer error is SQLite's, the inner one this row's alone.
-pub(crate) fn config(row: &Row<'_>) -> rusqlite::Result<Reading<ProxyConfig>> {
+pub(crate) fn config(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<Reading<ProxyConfig>> {
     let id = ConfigId(row.get("id")?);
     let options: String = row.get("options")?;
     let mut fields = ConfigFields {
@@ -57,16 +61,22 @@ pub(crate) fn config(row: &Row<'_>) -> rusqlite::Result<Reading<ProxyConfig>> {
         Ok(options) => fields.options = options,
         Err(_) => return Ok(Err(inconsistent(id, "options is not the JSON that it should be"))),
     }
-    Ok(ConfigSpec::try_from(&fields)
-        .map(|spec| ProxyConfig { id, spec, created_at, updated_at })
-        .map_err(|errors| inconsistent(id, &sentence(&errors))))
+    let spec = match ConfigSpec::try_from(&fields) {
+        Ok(spec) => spec,
+        Err(errors) => return Ok(Err(inconsistent(id, &sentence(&errors)))),
+    };
+    let vouched: Option<Vec<u8>> = row.get("vouched")?;
+    if !vault.vouches(id, &spec, &vouched.unwrap_or_default()) {
+        return Ok(Err(inconsistent(id, ELSEWHERE)));
+    }
+    Ok(Ok(ProxyConfig { id, spec, created_at, updated_at }))
 }
 
 /// A row of `proxy_configs` with `active_keys` and `disabled_keys` beside it.
-pub(crate) fn summary(row: &Row<'_>) -> rusqlite::Result<Reading<ConfigSummary>> {
+pub(crate) fn summary(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<Reading<ConfigSummary>> {
     let keys =
         KeyCounts { active: count(row.get("active_keys")?), disabled: count(row.get("disabled_keys")?) };
-    Ok(config(row)?.map(|config| ConfigSummary { config, keys }))
+    Ok(config(row, vault)?.map(|config| ConfigSummary { config, keys }))
 }
 
 /// A row of `api_keys`.

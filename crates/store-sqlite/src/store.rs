@@ -18,17 +18,18 @@ use crate::{SqliteStore, audit, configs, error, keys, requests, sessions};
 #[async_trait]
 impl Store for SqliteStore {
     async fn configs(&self, query: &ConfigQuery) -> Result<Page<ConfigSummary>, StoreError> {
-        let query = query.clone();
-        self.config.read(move |tx| configs::list(tx, &query)).await
+        let (vault, query) = (Arc::clone(&self.vault), query.clone());
+        self.config.read(move |tx| configs::list(tx, &vault, &query)).await
     }
 
     async fn config(&self, id: ConfigId) -> Result<Option<ConfigSummary>, StoreError> {
-        self.config.read(move |tx| configs::get(tx, id)).await
+        let vault = Arc::clone(&self.vault);
+        self.config.read(move |tx| configs::get(tx, &vault, id)).await
     }
 
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
-        let by = by.clone();
-        self.config.write(move |tx| configs::insert(tx, spec, &by)).await
+        let (vault, by) = (Arc::clone(&self.vault), by.clone());
+        self.config.write(move |tx| configs::insert(tx, &vault, spec, &by)).await
     }
 
     async fn replace_config(
@@ -37,8 +38,8 @@ impl Store for SqliteStore {
         spec: ConfigSpec,
         by: &Change,
     ) -> Result<ProxyConfig, StoreError> {
-        let by = by.clone();
-        self.config.write(move |tx| configs::replace(tx, id, spec, &by)).await
+        let (vault, by) = (Arc::clone(&self.vault), by.clone());
+        self.config.write(move |tx| configs::replace(tx, &vault, id, spec, &by)).await
     }
 
     async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError> {
@@ -104,7 +105,7 @@ impl Store for SqliteStore {
                 keys: pools.remove(&config.id).unwrap_or_default(),
                 config,
             };
-            Ok(configs::all(tx)?.into_iter().map(with_pool).collect())
+            Ok(configs::all(tx, &vault)?.into_iter().map(with_pool).collect())
         };
         self.config.read(sources).await
     }
@@ -112,7 +113,7 @@ impl Store for SqliteStore {
     async fn route_source(&self, id: ConfigId) -> Result<Option<RouteSource>, StoreError> {
         let vault = Arc::clone(&self.vault);
         let source = move |tx: &rusqlite::Transaction<'_>| {
-            let Some(summary) = configs::get(tx, id)? else { return Ok(None) };
+            let Some(summary) = configs::get(tx, &vault, id)? else { return Ok(None) };
             Ok(Some(RouteSource { config: summary.config, keys: keys::of(tx, &vault, id)? }))
         };
         self.config.read(source).await

@@ -3,7 +3,7 @@
 //! Every key is sealed with one random *data key* by AES-256-GCM-SIV (RFC 8452) under a random nonce, with the row it
 //! belongs to as associated data, so that a sealed key moved to another row does not open. The data key itself is
 //! stored only *wrapped* by the key-encryption key that the operator holds; changing the latter re-wraps one value and
-//! touches no row.
+//! touches no row. Where a config sends its keys is vouched for by a digest under the data key.
 //!
 //! Stored texts carry their version, so that a later one can read what this one wrote. Binary parts are base64url
 //! without padding, and a blob is `nonce (12 bytes) || ciphertext || tag (16 bytes)`:
@@ -22,7 +22,7 @@ use aws_lc_rs::{hmac, rand};
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{ConfigId, KeyId},
+    model::{ConfigId, ConfigSpec, KeyId},
     secret::Secret,
 };
 use sealing::{SealingKey, derive};
@@ -42,6 +42,7 @@ pub struct Vault {
     data_key: KeyBytes,
     sealing: SealingKey,
     fingerprints: hmac::Key,
+    destinations: hmac::Key,
 }
 
 /// The row a sealed key belongs to.
@@ -84,9 +85,11 @@ impl Vault {
 
     fn new(data_key: KeyBytes) -> Result<Self, VaultError> {
         let sealing = SealingKey::new(&derive(&*data_key, &[], "rotator/v1/seal")?)?;
-        let fingerprints = derive(&*data_key, &[], "rotator/v1/fingerprint")?;
-        let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &*fingerprints);
-        Ok(Self { data_key, sealing, fingerprints })
+        let digests =
+            |label| derive(&*data_key, &[], label).map(|key| hmac::Key::new(hmac::HMAC_SHA256, &*key));
+        let fingerprints = digests("rotator/v1/fingerprint")?;
+        let destinations = digests("rotator/v1/destination")?;
+        Ok(Self { data_key, sealing, fingerprints, destinations })
     }
 
     /// The data key wrapped anew, by another key-encryption key.
@@ -121,6 +124,26 @@ impl Vault {
         digest.copy_from_slice(message.sign().as_ref());
         digest
     }
+
+    /// A keyed digest (HMAC-SHA256) of where a config sends its keys, to be stored beside it: whoever can write to the
+    /// database, and does not hold the key, cannot have them sent elsewhere.
+    pub fn vouch(&self, config: ConfigId, spec: &ConfigSpec) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hmac::sign(&self.destinations, &destination(config, spec)).as_ref());
+        digest
+    }
+
+    /// Whether a digest is what [`Vault::vouch`] made for the same config and destination.
+    pub fn vouches(&self, config: ConfigId, spec: &ConfigSpec, digest: &[u8]) -> bool {
+        hmac::verify(&self.destinations, &destination(config, spec), digest).is_ok()
+    }
+}
+
+/// Who gets a config's keys: its origin, and whether it must prove that it is the one.
+fn destination(config: ConfigId, spec: &ConfigSpec) -> Vec<u8> {
+    let url = spec.target.url();
+    let proof = if spec.accept_invalid_certs { "any-certificate" } else { "valid-certificate" };
+    format!("{config} {proof} {}://{}", url.scheme(), url.authority()).into_bytes()
 }
 
 impl Row {

@@ -3,6 +3,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{ConfigFields, ConfigOptions};
 
 const ROW: Row = Row { config: ConfigId(7), key: KeyId(41) };
 const BASE64_KEY: &str = "+/7/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw=";
@@ -167,4 +168,36 @@ proptest! {
 
         prop_assert_eq!(VAULT.open(&sealed, ROW).unwrap(), secret(&text));
     }
+}
+
+#[test]
+fn a_destination_is_vouched_for_with_its_config_and_under_its_data_key() {
+    let spec = |url: &str, accept_invalid_certs| {
+        let fields = ConfigFields {
+            name: "n".into(),
+            slug: "n".into(),
+            config_type: "LLM".into(),
+            target_base_url: Some(url.into()),
+            options: ConfigOptions { accept_invalid_certs, ..ConfigOptions::default() },
+            ..ConfigFields::default()
+        };
+        ConfigSpec::try_from(&fields).unwrap()
+    };
+    let own = spec("https://a.example/v1", false);
+    let digest = VAULT.vouch(ConfigId(7), &own);
+
+    assert!(VAULT.vouches(ConfigId(7), &own, &digest));
+    assert!(VAULT.vouches(ConfigId(7), &spec("https://a.example/v2", false), &digest));
+    for other in [
+        spec("http://a.example/v1", false),
+        spec("https://a.example:8443/v1", false),
+        spec("https://b.example/v1", false),
+        spec("https://a.example/v1", true),
+    ] {
+        assert!(!VAULT.vouches(ConfigId(7), &other, &digest), "{other:?}");
+    }
+    assert!(!VAULT.vouches(ConfigId(71), &own, &digest));
+    assert!(!VAULT.vouches(ConfigId(7), &own, &digest[..31]) && !VAULT.vouches(ConfigId(7), &own, &[]));
+    let (another, _) = Vault::create(&kek(BASE64_KEY)).unwrap();
+    assert!(!another.vouches(ConfigId(7), &own, &digest));
 }

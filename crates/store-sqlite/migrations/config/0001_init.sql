@@ -22,6 +22,7 @@ CREATE TABLE proxy_configs (
     output_format    TEXT,
     strategy         TEXT,
     options          TEXT NOT NULL, -- JSON: every field that has a default
+    vouched          BLOB,          -- keyed digest of where the keys go; without a right one they go nowhere
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL
 ) STRICT;

@@ -6,11 +6,17 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigFields, ConfigId, ConfigSpec, Slug},
     store::Change,
+    vault::Vault,
 };
 use rusqlite::Transaction;
 
 use super::{Adoption, OldRow};
-use crate::{audit, configs::insert_fields, error::Fault, rows};
+use crate::{
+    audit,
+    configs::{insert_fields, vouch},
+    error::Fault,
+    rows,
+};
 
 /// Stands where an old config had no usable address. RFC 2606 reserves the name: nobody answers there.
 const NOWHERE: &str = "https://example.invalid";
@@ -34,7 +40,12 @@ struct OldConfig {
 }
 
 /// Takes over every config.
-pub(super) fn adopt(tx: &Transaction<'_>, by: &Change, adoption: &mut Adoption) -> Result<Adopted, Fault> {
+pub(super) fn adopt(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    by: &Change,
+    adoption: &mut Adoption,
+) -> Result<Adopted, Fault> {
     let old: Vec<OldConfig> = tx
         .prepare("SELECT * FROM old_proxy_configs ORDER BY id")?
         .query_map((), |row| read(&OldRow(row), by.at))?
@@ -43,7 +54,7 @@ pub(super) fn adopt(tx: &Transaction<'_>, by: &Change, adoption: &mut Adoption) 
         old.iter().map(|config| config.fields.slug.clone()).filter(|slug| slug.parse::<Slug>().is_ok());
     let mut adopted = Adopted { ids: HashSet::new(), slugs: slugs.collect(), recovered: None };
     for config in old {
-        adopted.adopt(tx, config, by, adoption)?;
+        adopted.adopt(tx, vault, config, by, adoption)?;
     }
     Ok(adopted)
 }
@@ -75,6 +86,7 @@ impl Adopted {
     fn adopt(
         &mut self,
         tx: &Transaction<'_>,
+        vault: &Vault,
         config: OldConfig,
         by: &Change,
         adoption: &mut Adoption,
@@ -93,7 +105,7 @@ impl Adopted {
                 changes.push(format!("it is switched off until you mend it: {}", rows::sentence(&errors)));
             }
         }
-        insert_fields(tx, Some(id), &fields, created_at, updated_at)?;
+        insert(tx, vault, Some(id), &fields, (created_at, updated_at))?;
         if !changes.is_empty() {
             adoption.notes.push(format!("config {id} {:?}: {}", old.name, changes.join("; ")));
             let former = serde_json::to_string(&old).unwrap_or_default();
@@ -105,12 +117,18 @@ impl Adopted {
     }
 
     /// The config for keys whose own is gone, made when it is first needed.
-    pub(super) fn recovered(&mut self, tx: &Transaction<'_>, by: &Change) -> Result<ConfigId, Fault> {
+    pub(super) fn recovered(
+        &mut self,
+        tx: &Transaction<'_>,
+        vault: &Vault,
+        by: &Change,
+    ) -> Result<ConfigId, Fault> {
         if let Some(id) = self.recovered {
             return Ok(id);
         }
         let slug = self.free_slug("recovered-keys", ConfigId(0));
-        let id = insert_fields(tx, None, &nowhere("Recovered keys", &slug, "GENERIC"), by.at, by.at)?;
+        let fields = nowhere("Recovered keys", &slug, "GENERIC");
+        let id = insert(tx, vault, None, &fields, (by.at, by.at))?;
         audit::note(tx, "config.adopt", Some(id.0), "made for the keys of configs that are gone", by)?;
         self.recovered = Some(id);
         Ok(id)
@@ -130,6 +148,21 @@ impl Adopted {
             .find(|slug| slug.parse::<Slug>().is_ok() && self.slugs.insert(slug.clone()))
             .unwrap_or(near)
     }
+}
+
+/// Writes a config, and vouches for where it sends its keys: the old project's data counts as an admin's.
+fn insert(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    id: Option<ConfigId>,
+    fields: &ConfigFields,
+    (created_at, updated_at): (Timestamp, Timestamp),
+) -> Result<ConfigId, Fault> {
+    let id = insert_fields(tx, id, fields, created_at, updated_at)?;
+    if let Ok(spec) = ConfigSpec::try_from(fields) {
+        vouch(tx, vault, id, &spec)?;
+    }
+    Ok(id)
 }
 
 /// As much of an old config as makes sense, switched off.

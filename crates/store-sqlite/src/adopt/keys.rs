@@ -33,7 +33,7 @@ pub(super) fn adopt(
     for old in read(tx)? {
         let config = match old.config.filter(|id| configs.ids.contains(id)) {
             Some(id) => id,
-            None => configs.recovered(tx, by)?,
+            None => configs.recovered(tx, vault, by)?,
         };
         let Some(key) = key(&old, config, adoption) else { continue };
         match places.entry((config, vault.fingerprint(&key.secret, config))) {

@@ -73,7 +73,7 @@ pub(crate) fn adopt(tx: &Transaction<'_>, vault: &Vault, options: &OpenOptions) 
     let mut adoption = Adoption::default();
     let by = Change { at: options.now, actor: "upgrade".into(), address: None, request_id: String::new() };
     continue_ids(tx)?;
-    let mut configs = configs::adopt(tx, &by, &mut adoption)?;
+    let mut configs = configs::adopt(tx, vault, &by, &mut adoption)?;
     keys::adopt(tx, vault, &mut configs, &by, &mut adoption)?;
     tx.execute_batch("DROP TABLE old_api_keys; DROP TABLE old_proxy_configs;")?;
     audit::note(tx, "database.adopt", None, &adoption.to_string(), &by)?;

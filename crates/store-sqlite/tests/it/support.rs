@@ -84,12 +84,16 @@ pub(crate) fn change() -> Change {
 }
 
 pub(crate) async fn insert(store: &SqliteStore, slug: &str) -> ConfigId {
+    insert_at(store, slug, "https://api.example.com").await
+}
+
+pub(crate) async fn insert_at(store: &SqliteStore, slug: &str, url: &str) -> ConfigId {
     let fields = ConfigFields {
         name: slug.into(),
         slug: slug.into(),
         config_type: "LLM".into(),
         is_active: true,
-        target_base_url: Some("https://api.example.com".into()),
+        target_base_url: Some(url.into()),
         ..ConfigFields::default()
     };
     store.insert_config(ConfigSpec::try_from(&fields).unwrap(), &change()).await.unwrap().id
