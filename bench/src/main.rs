@@ -35,6 +35,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use lab::{Lab, Subject};
 use scenario::{Effort, Scenario};
 
+/// The product's own, which decides how close together the keys of a pool lie.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the proxy beside nginx, in one run, as ratios.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
