@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 /// A line of `/proc/{pid}/stat`, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +22,10 @@ pub(crate) fn cpu(root: u32) -> Result<Duration> {
 
 /// The resident memory of a process and its descendants, in KiB. A page that several of them share counts for each.
 pub(crate) fn resident_kib(root: u32) -> Result<u32> {
-    let mut total = 0;
-    for Stat { pid, .. } in tree(root)? {
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        total += parse_resident(&status).context("a process without VmRSS")?;
-    }
+    // One that ends meanwhile has none any more, and says nothing about it.
+    let resident = |pid: u32| parse_resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?);
+    let total = tree(root)?.iter().filter_map(|stat| resident(stat.pid)).sum();
+    ensure!(total > 0, "the process to be measured has ended");
     Ok(total)
 }
 
