@@ -1,8 +1,13 @@
 //! How a connection to a database file is opened, and what it promises.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
-use rusqlite::{Connection, OpenFlags, functions::FunctionFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, functions::FunctionFlags};
 
 /// How long a statement waits for another process's lock.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,10 +61,28 @@ pub(crate) fn open_writer(path: &Path, kind: Kind, patience: Duration) -> rusqli
             conn.pragma_update(None, "auto_vacuum", "incremental")?;
         }
     }
-    conn.query_one("PRAGMA journal_mode = wal", (), |_| Ok(()))?;
+    write_ahead(&conn, patience)?;
     conn.query_one(&format!("PRAGMA journal_size_limit = {KEPT_WAL}"), (), |_| Ok(()))?;
     add_functions(&conn)?;
     Ok(conn)
+}
+
+/// Switches to a write-ahead log. SQLite waits for a lock by itself everywhere but here: two that switch the same file
+/// at once could wait for each other.
+fn write_ahead(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let start = Instant::now();
+    loop {
+        match conn.query_one("PRAGMA journal_mode = wal", (), |_| Ok(())) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < patience =>
+            {
+                thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Opens an existing file for one that only reads.
