@@ -1,15 +1,20 @@
 //! What a pick costs, alone in this process: it should not depend on how many keys there are.
 
-use std::{hint::black_box, sync::Arc, time::Instant};
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use cache_memory::MemoryCache;
 use http::header::AUTHORIZATION;
+use jiff::Timestamp;
 use rotator_core::{
     cache::{Cache as _, Turn},
     credential::{Credential, Place},
     model::{ConfigId, KeyId, Strategy, Weight},
-    pool::{KeyPool, KeySlot},
+    pool::{Ailment, Health, KeyPool, KeySlot, Now, RestPolicy, Resting, Wish},
     secret::Secret,
 };
 
@@ -32,7 +37,7 @@ const REPEATS: usize = 9;
 pub(super) fn run() -> Result<Section> {
     let mut section = Section::new(
         "Picking a key",
-        "A turn and a pick in a loop, without a request around it; a larger pool is compared with one of 10 keys. \
+        "A turn and a pick in a loop, without a request around it, while a tenth of the keys rest; a larger pool is compared with one of 10 keys. \
          What is promised is promised of the strategies that go from key to key. The others jump, so that in a large pool \
          a pick waits for memory, as every jump does; what it computes is the same.",
     );
@@ -69,7 +74,21 @@ fn pool(strategy: Strategy, size: u32) -> Result<KeyPool> {
         Ok(Arc::new(KeySlot::new(KeyId(i64::from(number)), weight, ready)))
     };
     let slots = (0..size).map(slot).collect::<Result<Vec<_>>>()?;
-    Ok(KeyPool::new(strategy, slots, MemoryCache::new().turns(ConfigId(1))))
+    let now = Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH };
+    let health = Arc::new(Health::new(RestPolicy::default(), now.instant));
+    let pool = KeyPool::new(strategy, slots, MemoryCache::new().turns(ConfigId(1)), Arc::clone(&health));
+    // A tenth of them, all over the pool.
+    let rests = (0..size).step_by(10).map(|number| Resting {
+        key: KeyId(i64::from(number)),
+        model: None,
+        ailment: Ailment::Cooling,
+        reason: "a limit".into(),
+        since: now.wall,
+        until: now.wall + Duration::from_hours(1),
+        strikes: 1,
+    });
+    health.restore(rests.collect(), now);
+    Ok(pool)
 }
 
 fn nanos(pool: &KeyPool) -> f64 {
@@ -78,7 +97,9 @@ fn nanos(pool: &KeyPool) -> f64 {
         // Conversations that are spread over the whole range, as hashes are.
         let affinity = u64::from(conversation).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         if let Turn::Now(turn) = pool.next_turn() {
-            black_box(pool.pick(turn, Some(affinity), &[]));
+            let wish =
+                Wish { turn, affinity: Some(affinity), model: None, tried: &[], may_try: true, now: start };
+            black_box(pool.pick(&wish));
         }
     }
     start.elapsed().as_secs_f64() * 1e9 / f64::from(PICKS)

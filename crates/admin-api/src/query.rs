@@ -57,11 +57,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 impl<T> List<T> {
-    /// The answer when there is nothing to list.
-    pub(crate) fn empty() -> Self {
-        Self { items: Vec::new(), next_cursor: None, total: 0 }
-    }
-
     /// The answer that shows a page's items as `view` does.
     pub(crate) fn of<I>(page: Page<I>, view: impl Fn(I) -> T) -> Self {
         let next_cursor = page.next.map(|next| next.to_string());

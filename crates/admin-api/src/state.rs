@@ -92,6 +92,10 @@ impl AdminState {
         Arc::clone(&self.0.store)
     }
 
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.0.routes
+    }
+
     pub(crate) fn probe(&self) -> &dyn KeyProbe {
         &*self.0.probe
     }

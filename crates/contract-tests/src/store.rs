@@ -10,6 +10,7 @@ mod concurrency;
 mod configs;
 mod keys;
 mod requests;
+mod rests;
 mod routes;
 mod samples;
 mod sessions;
@@ -20,6 +21,7 @@ pub use concurrency::*;
 pub use configs::*;
 pub use keys::*;
 pub use requests::*;
+pub use rests::*;
 pub use routes::*;
 pub use sessions::*;
 pub use usage::*;
@@ -59,7 +61,11 @@ macro_rules! store_contract {
             a_deleted_key_is_gone
             changing_an_unknown_key_is_not_found
             keys_are_deleted_by_state
+            keys_are_listed_and_deleted_by_set
             a_config_counts_its_keys_by_state
+            rests_are_kept_by_key_and_model
+            rests_of_a_key_are_replaced_and_others_stay
+            a_key_that_is_gone_rests_no_more
             usage_adds_up
             usage_of_a_key_that_is_gone_is_passed_over
             the_last_use_never_goes_back

@@ -6,13 +6,16 @@
 //! | [`error`] | errors we make ourselves, told in that language, also in the middle of a stream |
 //! | [`conversation`] | what stays the same over the turns of one conversation |
 //! | [`member`] | one member of a JSON object, taken out without touching the rest |
+//! | [`model`] | which model a request is for |
 
 pub mod conversation;
 pub mod dialect;
 pub mod error;
 pub mod member;
+pub mod model;
 
 pub use conversation::conversation_hash;
 pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
 pub use member::take_member;
+pub use model::requested_model;

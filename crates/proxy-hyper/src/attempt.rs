@@ -1,37 +1,37 @@
-//! The loop over keys: pick one, send, and take the next if this one is refused before any byte reached the client.
+//! The loop over keys: pick one, send, look at what came of it, and take the next if another may fare better and no
+//! byte has reached the client.
 
-use std::time::Duration;
+use std::{cell::OnceCell, time::Duration};
 
-use http::{Method, Response, StatusCode};
-use hyper::body::Incoming;
-use llm_formats::{Dialect, ErrorKind};
+use http::Response;
+use llm_formats::{Dialect, ErrorKind, requested_model};
 use rotator_core::{
     cache::Turn,
-    model::{ApiFormat, ConfigType, KeyId, OutputFormat, Target},
-    pool::Picked,
+    model::{ApiFormat, KeyId, OutputFormat, Target},
+    outcome::Outcome,
+    pool::{Ailment, KeyPool, Penalty, Picked, Wish},
     routes::Route,
 };
 use smallvec::SmallVec;
-use tracing::{debug, warn};
+use tokio::time::Instant;
+use tracing::debug;
 
 use crate::{
     affinity,
-    body::{BodyFailure, RequestBody},
+    answer_body::AnswerBody,
+    body::RequestBody,
     error::ProxyError,
     exchange::Exchange,
+    judge::{Judgement, is_plain_success, judge},
     rewrite::Outbound,
-    service::body_too_large,
-    upgrade::{self, Upgrade},
-    upstream::{ConnectError, Lease},
+    send::{Failure, send},
+    upgrade::Upgrade,
+    upstream::Lease,
 };
-
-/// How many kept connections one attempt may find dead. A connection that several requests share may also reset ours
-/// and live on.
-const MAX_REPLACED: u8 = 3;
 
 /// An upstream's answer, and what belongs to it.
 pub(crate) struct Answer {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<AnswerBody>,
     pub(crate) picked: Picked,
     pub(crate) lease: Option<Lease>,
     pub(crate) idle_timeout: Duration,
@@ -42,16 +42,32 @@ pub(crate) struct Answer {
     pub(crate) dialect: Option<Dialect>,
 }
 
-/// How an attempt ended without an answer.
-enum Failure {
-    /// Nothing was sent, so another key may try.
-    NotSent(ConnectError),
-    /// The upstream may have done the work.
-    Lost,
-    /// It took too long.
-    TimedOut,
-    /// We must answer this ourselves.
-    Ours(ProxyError),
+/// What a client asks of a service.
+pub(crate) struct Ask<'a> {
+    pub(crate) route: &'a Route,
+    pub(crate) outbound: &'a Outbound,
+    pub(crate) body: &'a RequestBody,
+    model: OnceCell<Option<String>>,
+}
+
+/// The keys of one request.
+#[derive(Default)]
+struct Tried<'a> {
+    keys: SmallVec<[KeyId; 4]>,
+    /// What the last key was refused with, if that may have been the request's fault.
+    doubt: Option<(u16, &'a str, Penalty)>,
+}
+
+/// What came of an attempt.
+type Sent = Result<(Response<AnswerBody>, Option<Lease>), Failure>;
+
+/// What an attempt showed.
+#[derive(Default)]
+struct Shown {
+    /// Another key may fare better.
+    is_refused: bool,
+    /// It may have been the request's fault.
+    is_doubtful: bool,
 }
 
 /// Sends a request with one key after the other until one is taken.
@@ -60,204 +76,163 @@ pub(crate) async fn run(
     route: &Route,
     outbound: &Outbound,
     body: &RequestBody,
-    mut upgrade: Option<Upgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Result<Answer, ProxyError> {
+    let ask = Ask { route, outbound, body, model: OnceCell::new() };
     let max_attempts =
         route.config.spec.limits.max_attempts.map_or(exchange.worker.settings.max_attempts, Into::into);
     let affinity = affinity::of(route, outbound, body).await;
-    let mut tried: SmallVec<[KeyId; 4]> = SmallVec::new();
-    while let Some(picked) = pick(route, affinity, &tried).await {
-        tried.push(picked.slot().id);
+    if route.pool.tells_models() {
+        body.read_ahead().await;
+    }
+    let mut tried = Tried::default();
+    // Soon enough for the first attempt, without another look at the clock.
+    let mut now = exchange.started();
+    let mut picked = pick(&ask, affinity, &tried.keys, now).await.ok_or_else(|| nobody(route))?;
+    loop {
+        tried.keys.push(picked.slot().id);
         exchange.key_id = Some(picked.slot().id);
         exchange.attempts += 1;
-        let result = once(exchange, route, outbound, body, &picked, upgrade.is_some()).await;
-        let may_go_on = exchange.attempts < max_attempts
-            && tried.len() < route.pool.slots().len()
-            && body.is_replayable();
-        count(exchange, &picked, body, &result);
-        match result {
-            Ok((response, _)) if refuses_key(response.status()) && may_go_on => {
-                debug!(status = response.status().as_u16(), key_id = %picked.slot().id, "key refused, trying the next");
+        let mut sent = send(exchange, &ask, &picked, upgrade.is_some()).await;
+        let shown = match &sent {
+            Ok((response, _)) if is_plain_success(&ask, &picked, response) => {
+                count(exchange, &picked, Outcome::Success);
+                Shown::default()
             }
-            Err(Failure::NotSent(error)) if may_go_on => {
-                debug!(%error, slug = %route.config.spec.slug, "no connection, trying the next key");
+            // In a box: most requests need no room for it.
+            _ => Box::pin(assess(exchange, &ask, &mut picked, &mut tried, &mut sent, now)).await,
+        };
+        let may_go_on = shown.is_refused && exchange.attempts < max_attempts && body.is_replayable();
+        if may_go_on {
+            now = Instant::now();
+            if let Some(next) = pick(&ask, affinity, &tried.keys, now).await {
+                debug!(slug = %route.config.spec.slug, key_id = %picked.slot().id, "trying the next key");
+                exchange.worker.metrics.retries.add(1);
+                picked = next;
+                continue;
             }
-            Ok((response, lease)) => {
-                return Ok(Answer {
-                    gave_up: exchange.attempts > 1 && refuses_key(response.status()),
-                    response,
-                    lease,
-                    idle_timeout: route
-                        .config
-                        .spec
-                        .limits
-                        .idle_timeout
-                        .unwrap_or(exchange.worker.settings.upstream.body_timeout),
-                    upgrade: upgrade.take(),
-                    dialect: client_dialect(&route.config.spec.target),
-                    picked,
-                });
-            }
-            Err(failure) => return Err(failure.into_error(route, body, exchange)),
         }
-        exchange.worker.metrics.retries.add(1);
+        if shown.is_doubtful {
+            tried.forgive(&route.pool);
+        }
+        let (response, lease) = sent.map_err(|failure| failure.into_error(route, body, exchange))?;
+        let idle_timeout = route.config.spec.limits.idle_timeout;
+        return Ok(Answer {
+            gave_up: exchange.attempts > 1 && shown.is_refused,
+            response,
+            lease,
+            idle_timeout: idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
+            upgrade,
+            dialect: client_dialect(&route.config.spec.target),
+            picked,
+        });
     }
-    let message = "this service has no active key; add one, or switch one on";
-    Err(ProxyError::new(ErrorKind::Unavailable, message).gave_up())
 }
 
-async fn pick(route: &Route, affinity: Option<u64>, tried: &[KeyId]) -> Option<Picked> {
-    let turn = match route.pool.next_turn() {
+/// Sees what an attempt that began at `started` showed of the key, the upstream and the request.
+async fn assess<'a>(
+    exchange: &Exchange,
+    ask: &Ask<'a>,
+    picked: &mut Picked,
+    tried: &mut Tried<'a>,
+    sent: &mut Sent,
+    started: Instant,
+) -> Shown {
+    let response = match sent {
+        Ok((response, _)) => response,
+        Err(failure) => {
+            if !matches!(failure, Failure::Ours(_)) && ask.body.failure().is_none() {
+                count(exchange, picked, Outcome::UpstreamFailed);
+            }
+            return Shown { is_refused: matches!(failure, Failure::NotSent(_)), is_doubtful: false };
+        }
+    };
+    let Judgement { verdict, penalty } = judge(ask, picked, response, started).await;
+    count(exchange, picked, verdict.outcome);
+    let penalty = penalty.filter(|_| verdict.perhaps_the_request);
+    let is_doubtful = penalty.is_some();
+    let doubt = penalty.map(|penalty| (response.status().as_u16(), verdict.rule, penalty));
+    let is_request_fault = doubt.is_some_and(|doubt| tried.confirms(&ask.route.pool, doubt));
+    Shown { is_refused: verdict.outcome.is_the_keys() && !is_request_fault, is_doubtful }
+}
+
+async fn pick(ask: &Ask<'_>, affinity: Option<u64>, tried: &[KeyId], now: Instant) -> Option<Picked> {
+    let pool = &ask.route.pool;
+    let turn = match pool.next_turn() {
         Turn::Now(turn) => turn,
         Turn::Later(turn) => turn.await.unwrap_or_else(|_| fastrand::u64(..)),
     };
-    route.pool.pick(turn, affinity, tried)
+    let model = if pool.tells_models() { ask.model() } else { None };
+    let may_try = pool.is_well() || ask.body.may_repeat();
+    let wish = Wish { turn, affinity, model, tried, may_try, now: now.into_std() };
+    match pool.pick(&wish) {
+        // A doubtful key is better than none.
+        None if !may_try => pool.pick(&Wish { may_try: true, ..wish }),
+        picked => picked,
+    }
 }
 
-/// Whether an answer says that another key may fare better.
-fn refuses_key(status: StatusCode) -> bool {
-    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS)
-}
-
-fn count(
-    exchange: &Exchange,
-    picked: &Picked,
-    body: &RequestBody,
-    result: &Result<(Response<Incoming>, Option<Lease>), Failure>,
-) {
-    let metrics = &exchange.worker.metrics;
-    let is_success = match result {
-        Ok((response, _)) if refuses_key(response.status()) => {
-            metrics.attempts_refused.add(1);
-            false
+/// Why there is no key.
+fn nobody(route: &Route) -> ProxyError {
+    let first = route.pool.health().next_to_end();
+    let wait = first.map(|(_, at)| at.saturating_duration_since(Instant::now().into_std()));
+    let (kind, message) = match first {
+        _ if route.pool.slots().is_empty() => {
+            (ErrorKind::Unavailable, "this service has no active key; add one, or switch one on")
         }
-        Ok((response, _)) if !response.status().is_server_error() => {
-            metrics.attempts_succeeded.add(1);
-            true
+        Some((Ailment::Cooling | Ailment::Exhausted, _)) => {
+            (ErrorKind::RateLimited, "every key of this service is at its limit; try again later")
         }
-        Err(Failure::Ours(_)) => return,
-        Err(_) if body.failure().is_some() => return,
-        _ => {
-            metrics.attempts_failed.add(1);
-            false
-        }
+        Some((Ailment::Invalid, _)) => (
+            ErrorKind::Unavailable,
+            "the upstream accepts no key of this service; replace them, or reset them if they are right",
+        ),
+        None => (ErrorKind::Unavailable, "no key of this service is free; try again in a moment"),
     };
-    picked.finish(is_success, exchange.started_at());
+    let gave_up = route.pool.slots().is_empty();
+    ProxyError { retry_after: wait, gave_up, ..ProxyError::new(kind, message) }
 }
 
-/// One attempt. A connection that died while it was idle is replaced without counting.
-async fn once(
-    exchange: &mut Exchange,
-    route: &Route,
-    outbound: &Outbound,
-    body: &RequestBody,
-    picked: &Picked,
-    is_upgrade: bool,
-) -> Result<(Response<Incoming>, Option<Lease>), Failure> {
-    let spec = &route.config.spec;
-    let worker = std::rc::Rc::clone(&exchange.worker);
-    let limits = &worker.settings.upstream;
-    let connect_timeout = spec.limits.connect_timeout.unwrap_or(limits.connect_timeout);
-    let response_timeout = spec.limits.response_timeout.unwrap_or(match spec.target.config_type() {
-        ConfigType::Generic => limits.generic_response_timeout,
-        ConfigType::Llm => limits.llm_response_timeout,
-    });
-    let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
-    let mut replaced = 0;
-    loop {
-        let request =
-            outbound.request(&picked.slot().credential, body.attempt(), is_upgrade).map_err(Failure::Ours)?;
-        let leased = if is_upgrade {
-            worker.upstreams.lease_for_upgrade(&origin, connect_timeout).await
-        } else {
-            worker.upstreams.lease(&origin, connect_timeout).await
-        };
-        let mut lease = leased.map_err(Failure::NotSent)?;
-        if worker.settings.debug_headers {
-            exchange.sent_at = exchange.elapsed();
+fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {
+    exchange.worker.metrics.count_attempt(outcome.kind());
+    let is_well = matches!(outcome, Outcome::Success | Outcome::RequestFault);
+    picked.finish(is_well, exchange.started_at());
+}
+
+impl<'a> Tried<'a> {
+    /// Whether this key met with the same as the one before it: then it was the request's fault, and neither suffers.
+    fn confirms(&mut self, pool: &KeyPool, doubt: (u16, &'a str, Penalty)) -> bool {
+        let (status, rule, penalty) = doubt;
+        match self.doubt.take() {
+            Some((before, same, earlier)) if (before, same) == (status, rule) => {
+                pool.health().refund(earlier);
+                pool.health().refund(penalty);
+                true
+            }
+            _ => {
+                self.doubt = Some((status, rule, penalty));
+                false
+            }
         }
-        match lease.send(request, body, response_timeout).await {
-            None => {
-                body.blame_if_awaited();
-                return Err(Failure::TimedOut);
-            }
-            Some(Ok(response)) if lease.is_refusal_by_proxy(response.status()) => {
-                return Err(Failure::NotSent(ConnectError::Proxy));
-            }
-            Some(Ok(response)) => {
-                if response.status() == StatusCode::SWITCHING_PROTOCOLS
-                    && !(is_upgrade && upgrade::is_switched(&response))
-                {
-                    return Err(Failure::Lost);
-                }
-                return Ok((response, Some(lease).filter(|_| !is_upgrade)));
-            }
-            Some(Err(error))
-                if error.reused
-                    && replaced < MAX_REPLACED
-                    && (error.is_unsent || is_idempotent(&outbound.method))
-                    && body.is_replayable() =>
-            {
-                debug!(error = %error.source, "an idle connection had died, taking another one");
-                replaced += 1;
-            }
-            Some(Err(error)) => {
-                debug!(error = %error.source, "no answer");
-                return Err(Failure::Lost);
-            }
+    }
+
+    /// No second key is there to confirm that it was the last key's fault.
+    fn forgive(&mut self, pool: &KeyPool) {
+        if let Some((_, _, penalty)) = self.doubt.take() {
+            pool.health().refund(penalty);
         }
     }
 }
 
-/// RFC 9110 §9.2.2.
-fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
-}
-
-impl Failure {
-    fn into_error(self, route: &Route, body: &RequestBody, exchange: &Exchange) -> ProxyError {
-        let max_bytes =
-            route.config.spec.limits.max_body_bytes.unwrap_or(exchange.worker.settings.client.max_body_bytes);
-        match body.failure() {
-            Some(BodyFailure::TooLarge) => return body_too_large(max_bytes),
-            Some(BodyFailure::Malformed) => {
-                return ProxyError::bad_request("the request body is not framed as its head says").closing();
-            }
-            Some(BodyFailure::Incomplete) => {
-                return ProxyError::new(
-                    ErrorKind::ClientTimeout,
-                    "the request body did not come whole, or not in time",
-                )
-                .closing();
-            }
-            None => {}
-        }
-        let slug = &route.config.spec.slug;
-        let request_id = exchange.id.as_str();
-        match self {
-            Self::Ours(error) => error,
-            Self::NotSent(error) => {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                warn!(%slug, request_id, %error, source, "upstream not reached");
-                let kind = match error {
-                    ConnectError::Timeout => ErrorKind::Timeout,
-                    _ => ErrorKind::UpstreamFailed,
-                };
-                let gave_up = exchange.attempts > 1;
-                ProxyError { gave_up, ..ProxyError::new(kind, error.to_string()) }
-            }
-            Self::Lost => {
-                warn!(%slug, request_id, "the upstream closed the connection without an answer");
-                ProxyError::new(
-                    ErrorKind::UpstreamFailed,
-                    "the upstream closed the connection without an answer",
-                )
-            }
-            Self::TimedOut => {
-                warn!(%slug, request_id, "the upstream did not answer in time");
-                ProxyError::new(ErrorKind::Timeout, "the upstream did not answer in time")
-            }
-        }
+impl Ask<'_> {
+    /// The model that the request is for, as far as it has come.
+    pub(crate) fn model(&self) -> Option<&str> {
+        let Target::Llm { .. } = self.route.config.spec.target else { return None };
+        let named = || {
+            let body = self.body.whole().unwrap_or_default();
+            requested_model(self.outbound.path(), &body).map(std::borrow::Cow::into_owned)
+        };
+        self.model.get_or_init(named).as_deref()
     }
 }
 

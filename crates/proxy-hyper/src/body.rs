@@ -205,6 +205,20 @@ impl RequestBody {
         self.shared.failure.get().is_none() && self.shared.source.borrow().is_whole
     }
 
+    /// Whether another attempt could send it again, as far as its announced length tells.
+    pub(crate) fn may_repeat(&self) -> bool {
+        let source = self.shared.source.borrow();
+        let coming = source.incoming.as_ref().map_or(0, |incoming| incoming.size_hint().lower());
+        let fits = coming <= (source.limits.max_replay_bytes.saturating_sub(source.kept_bytes)) as u64;
+        source.is_whole && fits && self.shared.failure.get().is_none()
+    }
+
+    /// A copy of it, if it has come to its end and was kept.
+    pub(crate) fn whole(&self) -> Option<Vec<u8>> {
+        let source = self.shared.source.borrow();
+        (source.is_whole && source.has_ended()).then(|| source.kept.concat())
+    }
+
     pub(crate) fn failure(&self) -> Option<BodyFailure> {
         self.shared.failure.get()
     }

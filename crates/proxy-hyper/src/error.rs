@@ -49,10 +49,6 @@ impl ProxyError {
         Self { close: true, ..self }
     }
 
-    pub(crate) fn gave_up(self) -> Self {
-        Self { gave_up: true, ..self }
-    }
-
     pub(crate) fn response(&self, audience: Audience, request_id: &str) -> Response<ResponseBody> {
         let (body, content_type) = match audience {
             Audience::Rest => {

@@ -81,6 +81,10 @@ impl Exchange {
         &self.connection.proxy_key
     }
 
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     pub(crate) fn started_at(&self) -> Timestamp {
         self.started_at
     }

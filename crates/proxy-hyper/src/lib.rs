@@ -7,7 +7,8 @@
 //! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read; `body_key` knows the
 //!    services that may get it in the body
 //! 5. `body` makes the request body one that can be sent again, `upgrade` knows WebSocket handshakes
-//! 6. `attempt` picks key after key, `rewrite` and `headers` make the upstream's request, `upstream` sends it
+//! 6. `attempt` picks key after key: `send` makes one attempt, for which `rewrite` and `headers` make the upstream's
+//!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing
 //! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
 //!    `content_coding` may have to unpack first
 //! 8. `exchange` counts and `record` hands over what is kept of the request
@@ -16,6 +17,7 @@
 
 mod acceptor;
 mod affinity;
+mod answer_body;
 mod attempt;
 mod body;
 mod body_key;
@@ -29,6 +31,7 @@ mod error;
 mod exchange;
 mod framing;
 mod headers;
+mod judge;
 mod lazy_timer;
 mod local_exec;
 mod metrics;
@@ -39,6 +42,7 @@ mod request_id;
 mod response;
 mod rewrite;
 mod scrub;
+mod send;
 mod serve;
 mod service;
 mod settings;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use rotator_core::model::ConfigType;
+use rotator_core::{model::ConfigType, outcome::Kind};
 
 /// A number that one thread moves and any may read.
 #[derive(Debug, Default)]
@@ -72,9 +72,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) active_requests: Counter,
     pub(crate) client_connections: Counter,
     pub(crate) upstream_connections_opened: Counter,
-    pub(crate) attempts_succeeded: Counter,
-    pub(crate) attempts_refused: Counter,
-    pub(crate) attempts_failed: Counter,
+    attempts: [Counter; Kind::ALL.len()],
     pub(crate) retries: Counter,
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
@@ -88,6 +86,10 @@ impl WorkerMetrics {
         let class = usize::from(status / 100).min(CLASSES.len() - 1);
         self.requests[config_type as usize][class].add(1);
     }
+
+    pub(crate) fn count_attempt(&self, kind: Kind) {
+        self.attempts[kind as usize].add(1);
+    }
 }
 
 /// The counts of every worker.
@@ -97,7 +99,7 @@ pub struct Metrics(pub(crate) Arc<[Arc<WorkerMetrics>]>);
 /// A metric of one number over all workers.
 type Reading = (&'static str, &'static str, &'static str, fn(&WorkerMetrics) -> &Counter);
 
-const READINGS: [Reading; 12] = [
+const READINGS: [Reading; 9] = [
     ("akr_active_requests", "gauge", "Requests between their head and the end of their answer.", |w| {
         &w.active_requests
     }),
@@ -105,24 +107,6 @@ const READINGS: [Reading; 12] = [
     ("akr_upstream_connections_opened_total", "counter", "Connections opened to upstreams.", |w| {
         &w.upstream_connections_opened
     }),
-    (
-        "akr_upstream_attempts_succeeded_total",
-        "counter",
-        "Attempts that an upstream answered with success.",
-        |w| &w.attempts_succeeded,
-    ),
-    (
-        "akr_upstream_attempts_refused_total",
-        "counter",
-        "Attempts that an upstream answered with 401, 403 or 429.",
-        |w| &w.attempts_refused,
-    ),
-    (
-        "akr_upstream_attempts_failed_total",
-        "counter",
-        "Attempts without an answer, or answered with 5xx.",
-        |w| &w.attempts_failed,
-    ),
     ("akr_retries_total", "counter", "Attempts after the first one of a request.", |w| &w.retries),
     ("akr_request_bytes_total", "counter", "Body bytes from clients.", |w| &w.bytes_in),
     ("akr_response_bytes_total", "counter", "Body bytes to clients.", |w| &w.bytes_out),
@@ -157,6 +141,16 @@ impl Metrics {
                     format_args!("akr_requests_total{{type=\"{kind}\",class=\"{class}\"}} {count}"),
                 );
             }
+        }
+        line(
+            &mut text,
+            format_args!(
+                "# HELP akr_upstream_attempts_total Attempts, by what came of them.\n# TYPE akr_upstream_attempts_total counter"
+            ),
+        );
+        for kind in Kind::ALL {
+            let (outcome, count) = (kind.as_str(), self.sum(|w| &w.attempts[kind as usize]));
+            line(&mut text, format_args!("akr_upstream_attempts_total{{outcome=\"{outcome}\"}} {count}"));
         }
         for (name, kind, help, read) in READINGS {
             line(

@@ -1,6 +1,7 @@
 //! The upstream's answer on its way to the client: head, then body, frame by frame.
 
 use std::{
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -10,12 +11,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind, stream_error_event};
 use rotator_core::{pool::Picked, record::RequestOutcome};
 use tokio::time::Instant;
 
 use crate::{
+    answer_body::AnswerBody,
     attempt::Answer,
     content_coding,
     drain::Stage,
@@ -42,7 +43,7 @@ const X_OVERHEAD: HeaderName = HeaderName::from_static("x-rotator-overhead-us");
 
 /// An answer's body on its way.
 pub(crate) struct Relay {
-    upstream: Incoming,
+    upstream: AnswerBody,
     exchange: Box<Exchange>,
     status: StatusCode,
     /// The key stays in flight until the answer has ended.
@@ -66,13 +67,21 @@ enum OnCut {
     Abort,
 }
 
+/// The client's answer.
+pub(crate) enum Relayed {
+    Now(Response<ResponseBody>),
+    /// Rare: it has to be looked into as a whole.
+    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
+}
+
 /// Turns an upstream's answer into the client's.
-pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Response<ResponseBody> {
+pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Relayed {
     let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect } = answer;
     if let Some(upgrade) = upgrade
         && upgrade::is_switched(&response)
     {
-        return upgrade::tunnel(exchange, upgrade, response, picked);
+        let upstream = response.map(AnswerBody::into_incoming);
+        return Relayed::Now(upgrade::tunnel(exchange, upgrade, upstream, picked));
     }
     let status = response.status();
     let secret = &picked.slot().credential.secret;
@@ -99,7 +108,7 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
     if upstream.is_end_stream() {
         lease.into_iter().for_each(Lease::finish);
         exchange.end(status.as_u16(), RequestOutcome::Completed);
-        return Response::from_parts(parts, ResponseBody::Full(None));
+        return Relayed::Now(Response::from_parts(parts, ResponseBody::Full(None)));
     }
     let is_error = status.as_u16() >= 400;
     let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
@@ -117,10 +126,10 @@ pub(crate) async fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Resp
         ended: false,
     };
     if is_error && parts.headers.contains_key(header::CONTENT_ENCODING) {
-        return Box::pin(relay.unpacked(parts)).await;
+        return Relayed::Later(Box::pin(relay.unpacked(parts)));
     }
     relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
-    Response::from_parts(parts, ResponseBody::Relay(Box::new(relay)))
+    Relayed::Now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay))))
 }
 
 /// Whether a body may end anywhere, so that an event can be added to it.

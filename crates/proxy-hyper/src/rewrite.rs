@@ -61,6 +61,11 @@ impl Outbound {
         self.headers.get(name)
     }
 
+    /// The path that the upstream will get.
+    pub(crate) fn path(&self) -> &str {
+        self.path_and_query.path()
+    }
+
     /// The request of one attempt.
     pub(crate) fn request(
         &self,

@@ -1,6 +1,6 @@
 //! The life of one request, whole.
 
-use std::{rc::Rc, sync::Arc};
+use std::{future::Future, rc::Rc, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
@@ -19,7 +19,8 @@ use crate::{
     connection::{Connection, OpenBody},
     error::{Audience, ProxyError},
     exchange::Exchange,
-    framing, relay,
+    framing,
+    relay::{self, Relayed},
     request_id::{RequestId, X_REQUEST_ID},
     response::ResponseBody,
     rewrite::Outbound,
@@ -37,8 +38,8 @@ pub(crate) async fn respond(
     let id = worker.request_ids.next();
     let id_header = id.to_header();
     let body = (!request.body().is_end_stream()).then(|| connection.begin_body());
-    let uri = request.uri().clone();
-    let target = Target::of(uri.path());
+    let path = request.uri().path_and_query().cloned();
+    let target = path.as_ref().and_then(|path| Target::of(path.path()));
     // In boxes, because a connection keeps the room for this future for good: while it idles, and under a stream.
     let mut response =
         match (framing::check(&request, &connection, worker.settings.client.max_uri_bytes), target) {
@@ -68,27 +69,33 @@ async fn control(
     response.map(|body| ResponseBody::Control { body, _active: active })
 }
 
-async fn proxied(
+/// What can be done at once is: a future keeps room for whatever is still in hand.
+fn proxied<'a>(
     worker: &Rc<Worker>,
     connection: &Arc<Connection>,
     mut parts: Parts,
     incoming: Incoming,
     body: Option<OpenBody>,
-    target: Target<'_>,
+    target: Target<'a>,
     id: RequestId,
-) -> Response<ResponseBody> {
+) -> impl Future<Output = Response<ResponseBody>> + use<'a> {
     let audience = audience(Some(&target), &parts.headers);
     let path = parts.uri.path();
     let mut exchange = Exchange::begin(worker, connection, id, target.config_type, &parts.method, path);
-    match forward(&mut exchange, target, &mut parts, incoming, body).await {
-        Ok(answer) => relay::respond(exchange, answer).await,
-        Err(error) => {
-            let outcome = match error.kind {
-                ErrorKind::UpstreamFailed | ErrorKind::Timeout => RequestOutcome::UpstreamFailed,
-                _ => RequestOutcome::Refused,
-            };
-            exchange.end(error.kind.status(), outcome);
-            error.response(audience, exchange.id.as_str())
+    async move {
+        match forward(&mut exchange, target, &mut parts, incoming, body).await {
+            Ok(answer) => match relay::respond(exchange, answer) {
+                Relayed::Now(response) => response,
+                Relayed::Later(response) => response.await,
+            },
+            Err(error) => {
+                let outcome = match error.kind {
+                    ErrorKind::UpstreamFailed | ErrorKind::Timeout => RequestOutcome::UpstreamFailed,
+                    _ => RequestOutcome::Refused,
+                };
+                exchange.end(error.kind.status(), outcome);
+                error.response(audience, exchange.id.as_str())
+            }
         }
     }
 }

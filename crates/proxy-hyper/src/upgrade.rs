@@ -52,7 +52,7 @@ fn lists(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
 }
 
 /// Whether an upstream's `101` is the one that was asked for.
-pub(crate) fn is_switched(response: &Response<Incoming>) -> bool {
+pub(crate) fn is_switched<B>(response: &Response<B>) -> bool {
     response.status() == StatusCode::SWITCHING_PROTOCOLS
         && response
             .headers()

@@ -20,6 +20,7 @@ pub mod access;
 pub mod cache;
 pub mod credential;
 pub mod model;
+pub mod outcome;
 pub mod pool;
 pub mod probe;
 pub mod record;

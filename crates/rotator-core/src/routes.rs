@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     sync::Arc,
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -15,7 +16,8 @@ use crate::{
     cache::Cache,
     credential::Credential,
     model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
-    pool::{KeyPool, KeySlot},
+    outcome::RuleSet,
+    pool::{Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
     store::{KeyUsage, RouteSource, Store, StoreError},
 };
 
@@ -28,6 +30,8 @@ pub struct Route {
     pub credential: Credential,
     /// Its keys in rotation.
     pub pool: KeyPool,
+    /// How its answers are understood.
+    pub rules: RuleSet,
 }
 
 /// Every active config, by slug.
@@ -43,7 +47,16 @@ pub struct Routes {
     table: Arc<ArcSwap<RouteTable>>,
     cache: Arc<dyn Cache>,
     /// Held while the table is renewed, so that an older reading never replaces a newer one.
-    renewal: Mutex<Retired>,
+    renewal: Mutex<Renewal>,
+    epoch: Instant,
+}
+
+/// What outlives a snapshot.
+#[derive(Default)]
+struct Renewal {
+    retired: Retired,
+    /// Of every config, switched off ones included: a key rests on.
+    health: HashMap<ConfigId, Arc<Health>>,
 }
 
 /// Keys that left the snapshot, as long as they may still count.
@@ -90,7 +103,7 @@ impl RouteTable {
 impl Routes {
     /// An empty snapshot; call [`Routes::reload`] before serving.
     pub fn new(cache: Arc<dyn Cache>) -> Self {
-        Self { table: Arc::default(), cache, renewal: Mutex::default() }
+        Self { table: Arc::default(), cache, renewal: Mutex::default(), epoch: Instant::now() }
     }
 
     /// The current snapshot's place, for readers that keep a cached copy of it.
@@ -100,8 +113,8 @@ impl Routes {
 
     /// Reads everything anew.
     pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let mut retired = self.renewal.lock().await;
-        self.replace_all(store.route_sources().await?, &mut retired);
+        let mut renewal = self.renewal.lock().await;
+        self.replace_all(store.route_sources().await?, &mut renewal);
         Ok(())
     }
 
@@ -110,36 +123,98 @@ impl Routes {
         self.replace_all(sources, &mut *self.renewal.lock().await);
     }
 
-    fn replace_all(&self, sources: Vec<RouteSource>, retired: &mut Retired) {
+    fn replace_all(&self, sources: Vec<RouteSource>, renewal: &mut Renewal) {
         let old = self.by_id();
+        let ids: HashSet<ConfigId> = sources.iter().map(|source| source.config.id).collect();
+        renewal.health.retain(|id, _| ids.contains(id));
         let mut table = RouteTable::default();
         for source in sources.into_iter().filter(|s| s.config.spec.is_active) {
             let before = old.get(&source.config.id);
-            table.insert(Arc::new(self.build(source, before.map(|r| &**r))));
+            let health = self.health(renewal, source.config.id);
+            table.insert(Arc::new(self.build(source, before.map(|r| &**r), health)));
         }
-        self.swap(table, &old, retired);
+        self.swap(table, &old, &mut renewal.retired);
     }
 
     /// Reads one config anew.
     pub async fn reload_config(&self, store: &dyn Store, id: ConfigId) -> Result<(), StoreError> {
-        let mut retired = self.renewal.lock().await;
+        let mut renewal = self.renewal.lock().await;
         let source = store.route_source(id).await?;
+        if source.is_none() {
+            renewal.health.remove(&id);
+        }
         let old = self.by_id();
         let mut table = RouteTable::default();
         for route in old.values().filter(|r| r.config.id != id) {
             table.insert(Arc::clone(route));
         }
         if let Some(source) = source.filter(|s| s.config.spec.is_active) {
-            table.insert(Arc::new(self.build(source, old.get(&id).map(|r| &**r))));
+            let health = self.health(&mut renewal, id);
+            table.insert(Arc::new(self.build(source, old.get(&id).map(|r| &**r), health)));
         }
-        self.swap(table, &old, &mut retired);
+        self.swap(table, &old, &mut renewal.retired);
         Ok(())
+    }
+
+    /// Puts a key back into rotation at once, whatever it suffers from.
+    pub fn reset_key(&self, key: KeyId) {
+        let table = self.table.load();
+        for route in table.iter().filter(|route| route.pool.has(key)) {
+            route.pool.health().reset(key, Instant::now());
+        }
+    }
+
+    /// What keys of an active config suffer from.
+    pub fn resting(&self, config: ConfigId) -> Vec<Resting> {
+        let table = self.table.load();
+        let route = table.iter().find(|route| route.config.id == config);
+        route.map(|route| route.pool.health().resting()).unwrap_or_default()
+    }
+
+    /// How many keys of active configs there are, and how many of those rest for which reason, in the order of
+    /// [`Ailment::ALL`](crate::pool::Ailment::ALL).
+    pub fn count_keys(&self) -> (usize, [usize; 3]) {
+        let table = self.table.load();
+        let mut resting = [0; 3];
+        for route in table.iter() {
+            let counts = route.pool.health().count();
+            resting.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        (table.iter().map(|route| route.pool.slots().len()).sum(), resting)
+    }
+
+    /// The keys whose rests have changed since the last call, and how those that rest do.
+    pub async fn take_rests(&self) -> (Vec<KeyId>, Vec<Resting>) {
+        let renewal = self.renewal.lock().await;
+        let (mut keys, mut rests) = (Vec::new(), Vec::new());
+        for (changed, resting) in renewal.health.values().map(|health| health.take_changes()) {
+            keys.extend(changed);
+            rests.extend(resting);
+        }
+        (keys, rests)
+    }
+
+    /// What was taken could not be written down: it is taken again.
+    pub async fn keep_rests(&self, keys: &[KeyId]) {
+        self.renewal.lock().await.health.values().for_each(|health| health.keep_changes(keys));
+    }
+
+    /// Lets keys rest as they did before a restart.
+    pub async fn restore_rests(&self, rests: Vec<(ConfigId, Resting)>, now: Now) {
+        let mut renewal = self.renewal.lock().await;
+        let mut by_config: HashMap<ConfigId, Vec<Resting>> = HashMap::new();
+        for (config, rest) in rests {
+            by_config.entry(config).or_default().push(rest);
+        }
+        for (config, rests) in by_config {
+            self.health(&mut renewal, config).restore(rests, now);
+        }
     }
 
     /// Takes what every key served since the last call.
     pub async fn take_usage(&self) -> Vec<KeyUsage> {
         let mut usage = Vec::new();
-        self.renewal.lock().await.0.retain_mut(|key| {
+        self.renewal.lock().await.retired.0.retain_mut(|key| {
             // In this order: a key that is gone counts no more.
             let is_gone = Arc::get_mut(key).is_some();
             usage.extend(key.take_usage());
@@ -163,7 +238,12 @@ impl Routes {
         self.table.store(Arc::new(table));
     }
 
-    fn build(&self, source: RouteSource, before: Option<&Route>) -> Route {
+    fn health(&self, renewal: &mut Renewal, id: ConfigId) -> Arc<Health> {
+        let new = || Arc::new(Health::new(RestPolicy::default(), self.epoch));
+        Arc::clone(renewal.health.entry(id).or_insert_with(new))
+    }
+
+    fn build(&self, source: RouteSource, before: Option<&Route>, health: Arc<Health>) -> Route {
         let RouteSource { config, keys } = source;
         let credential = Credential::of(&config.spec.target);
         let known: HashMap<KeyId, &Arc<KeySlot>> =
@@ -180,8 +260,9 @@ impl Routes {
                 }
             }
         }
-        let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id));
-        Route { config, credential, pool }
+        let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id), health);
+        let rules = RuleSet::of(&config.spec.target, &[]);
+        Route { config, credential, pool, rules }
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::{
     model::{ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, Weight},
+    pool::Resting,
     record::RequestRecord,
     secret::Secret,
 };
@@ -51,15 +52,21 @@ pub trait Store: Send + Sync {
     async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError>;
     /// Deletes a key.
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError>;
-    /// Deletes a config's keys, all or those in one state; answers how many.
+    /// Deletes a config's keys, of those the ones in a state, and of those the ones in a set; answers how many.
     async fn delete_keys(
         &self,
         config: ConfigId,
         state: Option<KeyState>,
+        set: Option<KeySet>,
         by: &Change,
     ) -> Result<u64, StoreError>;
     /// Adds what keys served since the last call. Ids that are gone are passed over.
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError>;
+
+    /// Replaces what is kept of how these keys rest. Keys that are gone are passed over.
+    async fn put_rests(&self, keys: &[KeyId], rests: &[Resting]) -> Result<(), StoreError>;
+    /// Every rest that is kept, with the config of its key.
+    async fn rests(&self) -> Result<Vec<(ConfigId, Resting)>, StoreError>;
 
     /// Every config with every key, for the snapshot that requests read.
     async fn route_sources(&self) -> Result<Vec<RouteSource>, StoreError>;
@@ -229,10 +236,21 @@ pub struct ConfigQuery {
 pub struct KeyQuery {
     /// In this state only.
     pub state: Option<KeyState>,
+    /// Of this set only.
+    pub set: Option<KeySet>,
     /// Part of a note in either case, or a whole key.
     pub search: Option<String>,
     /// How many, and after which.
     pub page: PageRequest,
+}
+
+/// Some keys, by their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySet {
+    /// These.
+    Among(Vec<KeyId>),
+    /// All but these.
+    Except(Vec<KeyId>),
 }
 
 /// How many items to list, after which one.

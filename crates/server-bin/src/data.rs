@@ -1,9 +1,9 @@
 //! What the server knows: the store, the cache, and the snapshot that requests read.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use anyhow::Context as _;
-use rotator_core::{cache::Cache, routes::Routes, store::Store};
+use rotator_core::{cache::Cache, pool::Now, routes::Routes, store::Store};
 use tracing::info;
 
 use crate::{
@@ -36,6 +36,8 @@ impl Data {
         let data = Self { store: open.port(), cache, routes, health: Arc::default() };
         data.routes.reload(&*data.store).await.context("the stored services cannot be read")?;
         data.health.note_routes(clock::now());
+        let rests = data.store.rests().await.context("which keys rest cannot be read")?;
+        data.routes.restore_rests(rests, Now { instant: Instant::now(), wall: clock::now() }).await;
         Ok((data, open))
     }
 }

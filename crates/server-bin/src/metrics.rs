@@ -2,10 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use rotator_core::routes::Routes;
+
 use crate::{backends::BUILD, health::Health};
 
 /// Prometheus text exposition format, version 0.0.4.
-pub fn render(data_path: &str, health: &Health, records_dropped: &AtomicU64) -> String {
+pub fn render(data_path: &str, routes: &Routes, health: &Health, records_dropped: &AtomicU64) -> String {
+    let (keys, resting) = routes.count_keys();
+    let [cooling, exhausted, invalid] = resting;
+    let active = keys.saturating_sub(resting.iter().sum());
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "{data_path}\
@@ -20,7 +25,13 @@ pub fn render(data_path: &str, health: &Health, records_dropped: &AtomicU64) -> 
          akr_cache_up {}\n\
          # HELP akr_request_records_unwritten_total Request records that the database did not take.\n\
          # TYPE akr_request_records_unwritten_total counter\n\
-         akr_request_records_unwritten_total {}\n",
+         akr_request_records_unwritten_total {}\n\
+         # HELP akr_keys Keys in rotation, by how they stand.\n\
+         # TYPE akr_keys gauge\n\
+         akr_keys{{state=\"active\"}} {active}\n\
+         akr_keys{{state=\"cooling\"}} {cooling}\n\
+         akr_keys{{state=\"exhausted\"}} {exhausted}\n\
+         akr_keys{{state=\"invalid\"}} {invalid}\n",
         u8::from(health.store_is_up()),
         u8::from(health.cache_is_up()),
         records_dropped.load(Relaxed),

@@ -48,8 +48,10 @@ impl Usage {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while over.run_until_cancelled(ticks.tick()).await.is_some() {
             self.flush(&routes, &*store).await;
+            flush_rests(&routes, &*store).await;
         }
         self.flush(&routes, &*store).await;
+        flush_rests(&routes, &*store).await;
     }
 
     /// Writes what keys served since the last time, and what could not be written then.
@@ -65,6 +67,18 @@ impl Usage {
             Ok(()) => self.0.clear(),
             Err(error) => warn!(error = &error as &dyn std::error::Error, "key counts kept for later"),
         }
+    }
+}
+
+/// Writes down which keys rest, where that has changed.
+async fn flush_rests(routes: &Routes, store: &dyn Store) {
+    let (keys, rests) = routes.take_rests().await;
+    if keys.is_empty() {
+        return;
+    }
+    if let Err(error) = store.put_rests(&keys, &rests).await {
+        warn!(error = &error as &dyn std::error::Error, "the rests of keys are kept for later");
+        routes.keep_rests(&keys).await;
     }
 }
 

@@ -167,8 +167,9 @@ fn metrics(
     background: &Background,
     data_path: Metrics,
 ) -> Box<dyn Fn() -> String + Send + Sync> {
-    let (health, dropped) = (Arc::clone(&data.health), Arc::clone(&background.records_dropped));
-    Box::new(move || metrics::render(&data_path.render(), &health, &dropped))
+    let (routes, health) = (Arc::clone(&data.routes), Arc::clone(&data.health));
+    let dropped = Arc::clone(&background.records_dropped);
+    Box::new(move || metrics::render(&data_path.render(), &routes, &health, &dropped))
 }
 
 /// Under which clients reach the server: what the operator says, or this machine.

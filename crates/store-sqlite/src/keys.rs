@@ -6,14 +6,27 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigId, KeyId, KeyState},
     secret::Secret,
-    store::{AddedKeys, Change, KeyPatch, KeyQuery, KeyUsage, NewKey, Page, StoreError},
+    store::{AddedKeys, Change, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
     vault::{Row as SealedRow, Vault},
 };
-use rusqlite::{CachedStatement, OptionalExtension, Transaction};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, named_params};
 
 use crate::{audit, configs, error, rows};
 
-const MATCHES: &str = "(?2 IS NULL OR contains_folded(note, ?2) OR fingerprint = ?3)";
+const MATCHES: &str = "(:search IS NULL OR contains_folded(note, :search) OR fingerprint = :fingerprint)";
+
+/// A condition for the keys of a set, and the ids in it as a JSON array.
+fn within(set: Option<&KeySet>) -> (&'static str, Option<String>) {
+    let array = |ids: &[KeyId]| {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        Some(format!("[{}]", ids.join(",")))
+    };
+    match set {
+        None => ("true", None),
+        Some(KeySet::Among(ids)) => ("id IN (SELECT value FROM json_each(:ids))", array(ids)),
+        Some(KeySet::Except(ids)) => ("id NOT IN (SELECT value FROM json_each(:ids))", array(ids)),
+    }
+}
 
 /// A page of a config's keys, in the order they were added.
 pub(crate) fn list(
@@ -27,23 +40,24 @@ pub(crate) fn list(
     let fingerprint = query.search.as_ref().and_then(|text| Secret::parse(text).ok());
     let fingerprint = fingerprint.map(|secret| vault.fingerprint(&secret, config));
     let state = condition(query.state);
-    let total = tx
-        .prepare_cached(&format!(
-            "SELECT count(*) FROM api_keys WHERE proxy_config_id = ?1 {state} AND {MATCHES}"
-        ))
-        .and_then(|mut select| select.query_one((config.0, &search, fingerprint), |row| row.get(0)))
-        .map_err(error::store)?;
-    let page = format!(
-        "SELECT * FROM api_keys WHERE proxy_config_id = ?1 {state} AND {MATCHES} AND id > ?4 ORDER BY id LIMIT ?5"
-    );
+    let (set, ids) = within(query.set.as_ref());
+    let conditions = format!("proxy_config_id = :config {state} AND {set} AND {MATCHES}");
     let limit = query.page.limit as usize;
-    let after = query.page.after.unwrap_or(0);
+    let bounds = named_params! {
+        ":config": config.0, ":search": search, ":fingerprint": fingerprint, ":ids": ids,
+        ":after": query.page.after.unwrap_or(0), ":limit": i64::from(query.page.limit) + 1,
+    };
+    // A statement takes only the parameters that it names.
+    let of = |sql: &str| bounds.iter().filter(|(name, _)| sql.contains(name)).copied().collect::<Vec<_>>();
+    let count = format!("SELECT count(*) FROM api_keys WHERE {conditions}");
+    let total = tx
+        .prepare_cached(&count)
+        .and_then(|mut select| select.query_one(&*of(&count), |row| row.get(0)))
+        .map_err(error::store)?;
+    let page = format!("SELECT * FROM api_keys WHERE {conditions} AND id > :after ORDER BY id LIMIT :limit");
     let mut items: Vec<ApiKey> = tx
         .prepare_cached(&page)
-        .and_then(|mut select| {
-            let bounds = (config.0, &search, fingerprint, after, i64::from(query.page.limit) + 1);
-            select.query_map(bounds, |row| rows::key(row, vault))?.collect()
-        })
+        .and_then(|mut select| select.query_map(&*of(&page), |row| rows::key(row, vault))?.collect())
         .map_err(error::store)?;
     let more = items.len() > limit;
     items.truncate(limit);
@@ -192,11 +206,18 @@ pub(crate) fn delete_of(
     tx: &Transaction<'_>,
     config: ConfigId,
     state: Option<KeyState>,
+    set: Option<&KeySet>,
     by: &Change,
 ) -> Result<u64, StoreError> {
     configs::require(tx, config)?;
-    let sql = format!("DELETE FROM api_keys WHERE proxy_config_id = ?1 {}", condition(state));
-    let deleted = tx.execute(&sql, [config.0]).map_err(error::store)?;
+    let (set, ids) = within(set);
+    let state_condition = condition(state);
+    let sql = format!("DELETE FROM api_keys WHERE proxy_config_id = :config {state_condition} AND {set}");
+    let deleted = match ids {
+        Some(ids) => tx.execute(&sql, named_params! { ":config": config.0, ":ids": ids }),
+        None => tx.execute(&sql, named_params! { ":config": config.0 }),
+    };
+    let deleted = deleted.map_err(error::store)?;
     let which = state.map_or("keys", |state| match state {
         KeyState::Active => "active keys",
         KeyState::Disabled => "disabled keys",

@@ -15,8 +15,10 @@ pub(crate) struct Migration {
 }
 
 /// The steps of the config database.
-pub(crate) const CONFIG: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../migrations/config/0001_init.sql") }];
+pub(crate) const CONFIG: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("../migrations/config/0001_init.sql") },
+    Migration { version: 2, sql: include_str!("../migrations/config/0002_key_rests.sql") },
+];
 /// The steps of the request log.
 pub(crate) const REQUESTS: &[Migration] =
     &[Migration { version: 1, sql: include_str!("../migrations/requests/0001_init.sql") }];

@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
+    pool::Resting,
     record::RequestRecord,
     store::{
-        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeyUsage,
-        NewKey, Page, RouteSource, Store, StoreError,
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
+        KeyUsage, NewKey, Page, RouteSource, Store, StoreError,
     },
 };
 
-use crate::{SqliteStore, audit, configs, error, keys, requests, sessions};
+use crate::{SqliteStore, audit, configs, error, keys, requests, rests, sessions};
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -86,15 +87,25 @@ impl Store for SqliteStore {
         &self,
         config: ConfigId,
         state: Option<KeyState>,
+        set: Option<KeySet>,
         by: &Change,
     ) -> Result<u64, StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| keys::delete_of(tx, config, state, &by)).await
+        self.config.write(move |tx| keys::delete_of(tx, config, state, set.as_ref(), &by)).await
     }
 
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError> {
         let usage = usage.to_vec();
         self.config.write(move |tx| keys::add_usage(tx, &usage)).await
+    }
+
+    async fn put_rests(&self, keys: &[KeyId], rests: &[Resting]) -> Result<(), StoreError> {
+        let (keys, rests) = (keys.to_vec(), rests.to_vec());
+        self.config.write(move |tx| rests::put(tx, &keys, &rests)).await
+    }
+
+    async fn rests(&self) -> Result<Vec<(ConfigId, Resting)>, StoreError> {
+        self.config.read(rests::all).await
     }
 
     async fn route_sources(&self) -> Result<Vec<RouteSource>, StoreError> {

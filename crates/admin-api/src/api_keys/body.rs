@@ -12,10 +12,9 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, schema::Type},
 };
 
+use super::standing::{STATES, Standing, Standings};
 use crate::{body::Form, error::ApiError};
 
-/// Every state that the API knows. Today's keys are only ever in the first or the last.
-pub(crate) const STATES: [&str; 5] = ["active", "cooling", "invalid", "exhausted", "disabled"];
 /// Longest note, in characters.
 const MAX_NOTE: usize = 500;
 
@@ -69,7 +68,7 @@ pub(crate) struct KeyView {
     state: &'static str,
     /// Why it is in this state, where that is known.
     #[schema(required)]
-    state_reason: Option<&'static str>,
+    state_reason: Option<String>,
     /// When the state ends by itself.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     state_until: Option<Timestamp>,
@@ -118,19 +117,18 @@ impl PatchForm {
     }
 }
 
-impl From<ApiKey> for KeyView {
-    fn from(key: ApiKey) -> Self {
+impl KeyView {
+    /// A key, as it stands.
+    pub(crate) fn of(key: ApiKey, standings: &Standings) -> Self {
+        let Standing { state, reason, until } = standings.standing(&key);
         Self {
             id: key.id.0,
             proxy_config_id: key.config_id.0,
             key_value: key.secret.as_ref().map_or_else(|| "***".into(), Secret::masked),
             is_active: key.is_active,
-            state: key.state().as_str(),
-            state_reason: key
-                .secret
-                .is_none()
-                .then_some("it cannot be opened: it was changed outside this program"),
-            state_until: None,
+            state,
+            state_reason: reason,
+            state_until: until,
             weight: key.weight.get(),
             note: key.note,
             last_used_at: key.last_used_at,

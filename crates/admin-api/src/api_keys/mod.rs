@@ -4,6 +4,7 @@ mod body;
 mod import;
 mod probe;
 mod reveal;
+mod standing;
 
 use axum::{
     Json,
@@ -12,13 +13,14 @@ use axum::{
     response::IntoResponse,
 };
 use rotator_core::{
-    model::{ApiKey, ConfigId, KeyId, KeyState},
+    model::{ApiKey, ConfigId, KeyId},
     store::{KeyPatch, KeyQuery},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use self::body::{KeyForm, KeyView, PatchForm, STATES};
+use self::body::{KeyForm, KeyView, PatchForm};
+pub(crate) use self::standing::Standings;
 pub(crate) use self::{
     import::{__path_import, import},
     probe::{__path_test, test},
@@ -63,16 +65,6 @@ pub(crate) struct Deleted {
     deleted_count: u64,
 }
 
-/// Which keys a list or a deletion is about.
-enum StateFilter {
-    /// All.
-    Any,
-    /// Those in this state.
-    In(KeyState),
-    /// Those in a state that no key is in yet.
-    Nobody,
-}
-
 const NO_KEY: ApiError = ApiError::NotFound("key");
 
 /// List the keys of a proxy config
@@ -93,18 +85,12 @@ pub(crate) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Json<List<KeyView>>, ApiError> {
     let config = ConfigId(config);
-    let only = match state_filter(params.state.as_deref())? {
-        StateFilter::Any => None,
-        StateFilter::In(only) => Some(only),
-        StateFilter::Nobody => {
-            check_exists(&state, config).await?;
-            return Ok(Json(List::empty()));
-        }
-    };
+    let standings = standings(&state, config);
+    let (only, set) = standings.filter(params.state.as_deref())?;
     let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
-    let query = KeyQuery { state: only, search: search(params.q)?, page };
+    let query = KeyQuery { state: only, set, search: search(params.q)?, page };
     let keys = state.store().keys(config, &query).await?;
-    Ok(Json(List::of(keys, KeyView::from)))
+    Ok(Json(List::of(keys, |key| KeyView::of(key, &standings))))
 }
 
 /// Add a key
@@ -133,7 +119,7 @@ pub(crate) async fn create(
     let id = *added.ids.first().ok_or(ApiError::Conflict("key_value"))?;
     let location = [(header::LOCATION, format!("/api/admin/keys/{id}"))];
     let key = find(&state, id).await?;
-    Ok((StatusCode::CREATED, location, Json(KeyView::from(key))))
+    Ok((StatusCode::CREATED, location, Json(view(&state, key))))
 }
 
 /// Delete the keys of a proxy config
@@ -152,17 +138,11 @@ pub(crate) async fn delete_all(
     Params(params): Params<DeleteParams>,
 ) -> Result<Json<Deleted>, ApiError> {
     let config = ConfigId(config);
-    let only = match state_filter(params.state.as_deref())? {
-        StateFilter::Any => None,
-        StateFilter::In(only) => Some(only),
-        StateFilter::Nobody => {
-            check_exists(&state, config).await?;
-            return Ok(Json(Deleted { deleted_count: 0 }));
-        }
-    };
+    let (only, set) = standings(&state, config).filter(params.state.as_deref())?;
     let (by, store) = (admin.change(), state.store());
-    let deleted_count =
-        state.change(async move { store.delete_keys(config, only, &by).await.map(|n| (config, n)) }).await?;
+    let deleted_count = state
+        .change(async move { store.delete_keys(config, only, set, &by).await.map(|n| (config, n)) })
+        .await?;
     Ok(Json(Deleted { deleted_count }))
 }
 
@@ -180,7 +160,7 @@ pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Json<KeyView>, ApiError> {
-    Ok(Json(find(&state, KeyId(id)).await?.into()))
+    Ok(Json(view(&state, find(&state, KeyId(id)).await?)))
 }
 
 /// Change a key
@@ -236,12 +216,16 @@ pub(crate) async fn reset(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Json<KeyView>, ApiError> {
-    patch(&admin, &state, KeyId(id), KeyPatch { is_active: Some(true), ..KeyPatch::default() }).await
-}
-
-async fn check_exists(state: &AdminState, id: ConfigId) -> Result<(), ApiError> {
-    let config = state.store().config(id).await?;
-    config.map(|_| ()).ok_or(ApiError::NotFound("proxy config"))
+    let on = KeyPatch { is_active: Some(true), ..KeyPatch::default() };
+    let (key, by, store, routes) = (KeyId(id), admin.change(), state.store(), state.clone());
+    let key = state
+        .change(async move {
+            let key = store.update_key(key, on, &by).await?;
+            routes.routes().reset_key(key.id);
+            Ok((key.config_id, key))
+        })
+        .await?;
+    Ok(Json(view(&state, key)))
 }
 
 async fn find(state: &AdminState, id: KeyId) -> Result<ApiKey, ApiError> {
@@ -258,15 +242,14 @@ async fn patch(
     let key = state
         .change(async move { store.update_key(id, patch, &by).await.map(|key| (key.config_id, key)) })
         .await?;
-    Ok(Json(key.into()))
+    Ok(Json(view(state, key)))
 }
 
-fn state_filter(name: Option<&str>) -> Result<StateFilter, ApiError> {
-    let Some(name) = name else { return Ok(StateFilter::Any) };
-    let known = [KeyState::Active, KeyState::Disabled].into_iter().find(|state| state.as_str() == name);
-    match known {
-        Some(state) => Ok(StateFilter::In(state)),
-        None if STATES.contains(&name) => Ok(StateFilter::Nobody),
-        None => Err(ApiError::field("state", format!("must be one of {}", STATES.join(", ")))),
-    }
+fn standings(state: &AdminState, config: ConfigId) -> Standings {
+    Standings::of(state.routes(), config, state.now())
+}
+
+fn view(state: &AdminState, key: ApiKey) -> KeyView {
+    let standings = standings(state, key.config_id);
+    KeyView::of(key, &standings)
 }

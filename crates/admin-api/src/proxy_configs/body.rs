@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rotator_core::{
-    model::{
-        ApiFormat, ConfigFields, ConfigOptions, ConfigSpec, ConfigType, KeyCounts, OutputFormat, Strategy,
-    },
+    model::{ApiFormat, ConfigFields, ConfigOptions, ConfigSpec, ConfigType, OutputFormat, Strategy},
     store::ConfigSummary,
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +13,7 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, schema::Type},
 };
 
-use crate::{body::Form, error::ApiError};
+use crate::{api_keys::Standings, body::Form, error::ApiError};
 
 /// What an admin writes of a proxy config. What is left out or null has its default.
 #[derive(Deserialize, ToSchema)]
@@ -233,8 +231,9 @@ impl ProxyConfigForm {
     }
 }
 
-impl From<ConfigSummary> for ProxyConfigView {
-    fn from(summary: ConfigSummary) -> Self {
+impl ProxyConfigView {
+    /// A config, and how its keys stand.
+    pub(crate) fn of(summary: ConfigSummary, standings: &Standings) -> Self {
         let ConfigSummary { config, keys } = summary;
         let fields = ConfigFields::from(&config.spec);
         let options = fields.options;
@@ -264,17 +263,16 @@ impl From<ConfigSummary> for ProxyConfigView {
             allow_encoded_slashes: options.allow_encoded_slashes,
             accept_invalid_certs: options.accept_invalid_certs,
             body_api_key: options.body_api_key,
-            key_counts: keys.into(),
+            key_counts: KeyCountsView::of(standings.counts(keys)),
             created_at: config.created_at,
             updated_at: config.updated_at,
         }
     }
 }
 
-impl From<KeyCounts> for KeyCountsView {
-    fn from(counts: KeyCounts) -> Self {
-        let KeyCounts { active, disabled } = counts;
-        Self { active, cooling: 0, invalid: 0, exhausted: 0, disabled }
+impl KeyCountsView {
+    fn of([active, cooling, invalid, exhausted, disabled]: [u64; 5]) -> Self {
+        Self { active, cooling, invalid, exhausted, disabled }
     }
 }
 

@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 use self::body::{ProxyConfigForm, ProxyConfigView, Replacement, Status};
 use crate::{
     admin::Admin,
+    api_keys::Standings,
     body::Body,
     error::{ApiError, ErrorBody},
     query::{Id, List, Params, page, search},
@@ -66,7 +67,7 @@ pub(crate) async fn list(
         page: page(params.limit.as_deref(), params.cursor.as_deref())?,
     };
     let configs = state.store().configs(&query).await?;
-    Ok(Json(List::of(configs, ProxyConfigView::from)))
+    Ok(Json(List::of(configs, |summary| show_with_keys(&state, summary))))
 }
 
 /// Add a proxy config
@@ -91,7 +92,7 @@ pub(crate) async fn create(
         .change(async move { store.insert_config(spec, &by).await.map(|config| (config.id, config)) })
         .await?;
     let location = [(header::LOCATION, format!("/api/admin/proxy-configs/{}", config.id))];
-    let view = ProxyConfigView::from(ConfigSummary { config, keys: KeyCounts::default() });
+    let view = show_with_keys(&state, ConfigSummary { config, keys: KeyCounts::default() });
     Ok((StatusCode::CREATED, location, Json(view)))
 }
 
@@ -184,5 +185,11 @@ pub(crate) async fn delete(
 }
 
 async fn view(state: &AdminState, id: ConfigId) -> Result<Json<ProxyConfigView>, ApiError> {
-    Ok(Json(state.store().config(id).await?.ok_or(NO_CONFIG)?.into()))
+    let summary = state.store().config(id).await?.ok_or(NO_CONFIG)?;
+    Ok(Json(show_with_keys(state, summary)))
+}
+
+fn show_with_keys(state: &AdminState, summary: ConfigSummary) -> ProxyConfigView {
+    let standings = Standings::of(state.routes(), summary.config.id, state.now());
+    ProxyConfigView::of(summary, &standings)
 }

@@ -16,6 +16,7 @@ mod proxy_configs;
 mod reveal;
 mod secrecy;
 mod session;
+mod standing;
 mod strangers;
 mod support;
 mod throttle;

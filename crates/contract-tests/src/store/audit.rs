@@ -20,7 +20,7 @@ pub async fn every_write_is_audited(store: &dyn Store) {
     let ids = add(store, config, keys(3)).await.ids;
     store.update_key(ids[0], KeyPatch::default(), &change()).await.unwrap();
     store.delete_key(ids[0], &change()).await.unwrap();
-    store.delete_keys(config, None, &change()).await.unwrap();
+    store.delete_keys(config, None, None, &change()).await.unwrap();
     store.delete_config(config, &change()).await.unwrap();
 
     let (config, key) = (Some(config.0), Some(ids[0].0));

@@ -2,7 +2,7 @@
 
 use rotator_core::{
     model::{ConfigId, KeyCounts, KeyId, KeyState, Weight},
-    store::{ConfigQuery, KeyPatch, KeyQuery, NewKey, Store},
+    store::{ConfigQuery, KeyPatch, KeyQuery, KeySet, NewKey, Store},
 };
 
 use super::samples::{
@@ -47,7 +47,7 @@ pub async fn keys_of_an_unknown_config_are_not_found(store: &dyn Store) {
 
     assert_not_found(store.keys(unknown, &KeyQuery::default()).await);
     assert_not_found(store.add_keys(unknown, keys(1), &change()).await);
-    assert_not_found(store.delete_keys(unknown, None, &change()).await);
+    assert_not_found(store.delete_keys(unknown, None, None, &change()).await);
 }
 
 pub async fn keys_are_listed_in_pages_in_the_order_they_were_added(store: &dyn Store) {
@@ -191,10 +191,10 @@ pub async fn keys_are_deleted_by_state(store: &dyn Store) {
     add(store, config, vec![key("sk-1"), disabled("sk-2"), key("sk-3"), disabled("sk-4")]).await;
     add(store, other, vec![disabled("sk-2")]).await;
 
-    assert_eq!(store.delete_keys(config, Some(KeyState::Disabled), &change()).await.unwrap(), 2);
+    assert_eq!(store.delete_keys(config, Some(KeyState::Disabled), None, &change()).await.unwrap(), 2);
     assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-1", "sk-3"]);
-    assert_eq!(store.delete_keys(config, None, &change()).await.unwrap(), 2);
-    assert_eq!(store.delete_keys(config, None, &change()).await.unwrap(), 0);
+    assert_eq!(store.delete_keys(config, None, None, &change()).await.unwrap(), 2);
+    assert_eq!(store.delete_keys(config, None, None, &change()).await.unwrap(), 0);
     assert_eq!(texts(store, other, KeyQuery::default()).await, ["sk-2"]);
 }
 
@@ -208,4 +208,27 @@ pub async fn a_config_counts_its_keys_by_state(store: &dyn Store) {
     assert_eq!(store.config(config).await.unwrap().unwrap().keys, counts);
     let listed = store.configs(&ConfigQuery::default()).await.unwrap().items;
     assert_eq!(listed.iter().map(|item| item.keys).collect::<Vec<_>>(), [KeyCounts::default(), counts]);
+}
+
+pub async fn keys_are_listed_and_deleted_by_set(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "d").await.id);
+    let (one, two) = (add_one(store, config, "sk-1").await, add_one(store, config, "sk-2").await);
+    let (three, foreign) = (add_one(store, config, "sk-3").await, add_one(store, other, "sk-1").await);
+    let within = |set| KeyQuery { set: Some(set), ..KeyQuery::default() };
+
+    for (set, expected) in [
+        (KeySet::Among(vec![three, one, foreign, KeyId(999)]), &["sk-1", "sk-3"][..]),
+        (KeySet::Among(vec![]), &[]),
+        (KeySet::Except(vec![one, foreign]), &["sk-2", "sk-3"]),
+        (KeySet::Except(vec![]), &["sk-1", "sk-2", "sk-3"]),
+    ] {
+        assert_eq!(texts(store, config, within(set.clone())).await, expected, "{set:?}");
+        assert_eq!(store.keys(config, &within(set)).await.unwrap().total, expected.len() as u64);
+    }
+    let among = KeySet::Among(vec![one, two, foreign]);
+    assert_eq!(store.delete_keys(config, Some(KeyState::Active), Some(among), &change()).await.unwrap(), 2);
+    let but_three = KeySet::Except(vec![three]);
+    assert_eq!(store.delete_keys(config, None, Some(but_three), &change()).await.unwrap(), 0);
+    assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-3"]);
+    assert_eq!(texts(store, other, KeyQuery::default()).await, ["sk-1"]);
 }

@@ -17,7 +17,7 @@ use hyper::{
 use rotator_core::model::BaseUrl;
 use tokio::time::Instant;
 
-use super::{H1, Idle, Origin};
+use super::{H1, Idle, Origin, head_guard::HeadAllowance};
 use crate::{
     body::{AttemptBody, RequestBody},
     lazy_timer::LazyTimer,
@@ -55,18 +55,24 @@ pub(crate) struct SendError {
     pub(crate) reused: bool,
 }
 
+/// A request under way.
+enum Sending<'a, H1, H2> {
+    H1(H1, &'a mut HeadAllowance, &'a mut LazyTimer),
+    H2(H2),
+}
+
 impl Lease {
-    /// Sends a request whose URI is a path and query, and waits for the head of the answer; `None` when that takes longer
+    /// Sends a request whose URI is a path and query; then waits for the head of the answer, `None` when that takes longer
     /// than `limit`, counted from now or the last part of the body that the client sends.
-    pub(crate) async fn send(
-        &mut self,
+    pub(crate) fn send<'a>(
+        &'a mut self,
         mut request: Request<AttemptBody>,
-        body: &RequestBody,
+        body: &'a RequestBody,
         limit: Duration,
-    ) -> Option<Result<Response<Incoming>, SendError>> {
-        let reused = self.reused;
+    ) -> impl Future<Output = Option<Result<Response<Incoming>, SendError>>> + 'a {
         body.note_sending();
-        let sent = match &mut self.wire {
+        // Handed over here, so that no future keeps room for the request.
+        let sending = match &mut self.wire {
             Wire::H1(H1 { sender, allowance, forward, timer }) => {
                 *request.version_mut() = Version::HTTP_11;
                 request.headers_mut().insert(header::HOST, self.origin.host.clone());
@@ -77,23 +83,32 @@ impl Lease {
                     }
                 }
                 allowance.arm();
-                let sent = within(limit, body, timer, pin!(sender.try_send_request(request))).await;
-                allowance.disarm();
-                sent
+                Sending::H1(sender.try_send_request(request), allowance, timer)
             }
             Wire::H2 { sender, .. } => {
                 *request.version_mut() = Version::HTTP_2;
                 request.headers_mut().remove(header::HOST);
                 make_absolute(request.uri_mut(), &self.origin.base);
-                within(limit, body, &mut LazyTimer::default(), pin!(sender.try_send_request(request))).await
+                Sending::H2(sender.try_send_request(request))
             }
         };
-        let failed = |mut e: TrySendError<_>| SendError {
-            is_unsent: e.take_message().is_some(),
-            source: e.into_error(),
-            reused,
-        };
-        sent.map(|result| result.map_err(failed))
+        let reused = self.reused;
+        async move {
+            let sent = match sending {
+                Sending::H1(sending, allowance, timer) => {
+                    let sent = within(limit, body, timer, pin!(sending)).await;
+                    allowance.disarm();
+                    sent
+                }
+                Sending::H2(sending) => within(limit, body, &mut LazyTimer::default(), pin!(sending)).await,
+            };
+            let failed = |mut e: TrySendError<_>| SendError {
+                is_unsent: e.take_message().is_some(),
+                source: e.into_error(),
+                reused,
+            };
+            sent.map(|result| result.map_err(failed))
+        }
     }
 
     /// Whether an answer is the forward proxy's own: it wants other credentials than we have.

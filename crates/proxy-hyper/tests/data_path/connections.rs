@@ -232,7 +232,7 @@ async fn stray_bytes_after_any_kind_of_answer_are_nobodys() {
         ("GET", CHUNKED),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n"),
         ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
-        ("GET", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"),
+        ("GET", "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"),
         ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
     ] {
         let upstream = always(format!("{answer}{STRAY}").leak()).await;

@@ -113,7 +113,7 @@ async fn max_attempts_bounds_the_keys_that_are_tried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_key_cannot_mend_is_passed_on_at_once() {
-    for code in [400, 402, 404, 408, 409, 422, 500, 502, 503, 504] {
+    for code in [400, 404, 408, 409, 422, 500, 502, 503, 504] {
         let upstream = Upstream::reply(move |_| status(code, "no")).await;
         let gateway = Gateway::new().generic("svc", &upstream.url(), &["k1", "k2"]).start().await;
 
@@ -137,6 +137,7 @@ async fn a_body_within_the_replay_limit_is_sent_again_byte_by_byte() {
             let received = upstream.received().split_off(received);
             assert!(received.iter().all(|r| r.body == body(len)), "{len}");
             assert!(received.len() <= 2 && received.last().unwrap().headers["x-key"] == "good");
+            gateway.reset_keys();
         }
     }
 

@@ -12,6 +12,7 @@ mod drain;
 mod errors;
 mod failover;
 mod framing;
+mod health;
 mod hostile_bodies;
 mod http2;
 mod http2_refused;

@@ -63,6 +63,7 @@ impl Bench {
 
     /// Sends a case's request, and compares what the upstream got and what the client got with what was sent.
     fn check(&self, case: &Case) -> Result<(), TestCaseError> {
+        self.gateway.reset_keys();
         *self.answer.lock().unwrap() = (case.answer.bytes(&case.request), case.answer.closes());
         let role = if case.answer.has_body(&case.request) { Role::Answer } else { Role::BodylessAnswer };
         let answer = self.runtime.block_on(async {

@@ -1,31 +1,60 @@
 //! Which key is next.
 //!
-//! A pool is immutable; only counters inside it move. A pick takes no lock, allocates nothing, and takes the same time
-//! at 10 keys as at 100 000. Every strategy is a file of its own that turns a turn, or a conversation, into a key; keys
-//! that this request has tried already are passed over.
+//! A pool is immutable; only counters and bits inside it move. A pick takes no lock, allocates nothing, and takes about
+//! the same time at 10 keys as at 100 000, however many of them rest. Every strategy is a file of its own that turns a
+//! turn, or a conversation, into a key; keys that rest, or that this request has tried already, are passed over.
+//!
+//! [`Health`] says who rests, and until when; `views` shows it to the picks.
 
+mod availability;
 mod guide;
+mod health;
 mod least_connections;
 mod slot;
 mod sticky;
+mod views;
+mod ward;
 mod weighted;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
     cache::{Turn, Turns},
     model::{KeyId, Strategy},
 };
 use sticky::Ring;
+use views::{View, Views};
 use weighted::WeightTable;
 
+pub use health::{Ailment, Health, Now, Penalty, RestPolicy, Resting};
+use slot::Entry;
 pub use slot::{KeySlot, Picked};
 
-/// The keys of one config that are in rotation, and whose turn it is.
+/// The keys of one config that are in rotation, whose turn it is, and who rests.
 pub struct KeyPool {
-    slots: Box<[Arc<KeySlot>]>,
+    /// In ascending order of their ids.
+    slots: Arc<[Arc<KeySlot>]>,
     chooser: Chooser,
     turns: Arc<dyn Turns>,
+    health: Arc<Health>,
+    views: Arc<Views>,
+}
+
+/// What a pick is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// Whose turn it is, from [`KeyPool::next_turn`].
+    pub turn: u64,
+    /// Which conversation it is, under `sticky`.
+    pub affinity: Option<u64>,
+    /// The model that the request is for; needed only if [`KeyPool::tells_models`].
+    pub model: Option<&'a str>,
+    /// Keys that this request has tried already.
+    pub tried: &'a [KeyId],
+    /// Whether a key may be tried of which nobody knows if it is well again: another can take its place.
+    pub may_try: bool,
+    /// When it is.
+    pub now: Instant,
 }
 
 /// A strategy with what it precomputes.
@@ -38,8 +67,14 @@ enum Chooser {
 }
 
 impl KeyPool {
-    /// A pool of these keys.
-    pub fn new(strategy: Strategy, slots: Vec<Arc<KeySlot>>, turns: Arc<dyn Turns>) -> Self {
+    /// A pool of these keys; those that rest already go on doing so.
+    pub fn new(
+        strategy: Strategy,
+        mut slots: Vec<Arc<KeySlot>>,
+        turns: Arc<dyn Turns>,
+        health: Arc<Health>,
+    ) -> Self {
+        slots.sort_unstable_by_key(|slot| slot.id);
         let chooser = match strategy {
             Strategy::RoundRobin => Chooser::RoundRobin,
             Strategy::Weighted => Chooser::Weighted(WeightTable::new(slots.iter().map(|s| s.weight))),
@@ -47,7 +82,9 @@ impl KeyPool {
             Strategy::Random => Chooser::Random,
             Strategy::Sticky => Chooser::Sticky(Ring::new(slots.iter().map(|s| s.id))),
         };
-        Self { slots: slots.into(), chooser, turns }
+        let slots: Arc<[Arc<KeySlot>]> = slots.into();
+        let views = health.attach(&slots);
+        Self { slots, chooser, turns, health, views }
     }
 
     /// The keys in rotation.
@@ -55,9 +92,29 @@ impl KeyPool {
         &self.slots
     }
 
+    /// Whether this key is in rotation.
+    pub fn has(&self, key: KeyId) -> bool {
+        self.slots.binary_search_by_key(&key, |slot| slot.id).is_ok()
+    }
+
+    /// How the keys stand.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Whether no key rests, for whatever model.
+    pub fn is_well(&self) -> bool {
+        self.views.is_full()
+    }
+
     /// Whether a pick heeds the affinity, so that the caller need not compute one otherwise.
     pub fn wants_affinity(&self) -> bool {
         matches!(self.chooser, Chooser::Sticky(_))
+    }
+
+    /// Whether keys rest for single models, so that the caller need not read the model otherwise.
+    pub fn tells_models(&self) -> bool {
+        self.views.has_models()
     }
 
     /// Takes the next turn of this pool. Every attempt takes one of its own, so that the requests which a failing key
@@ -69,25 +126,55 @@ impl KeyPool {
         }
     }
 
-    /// The key for this turn, and for this conversation under `sticky`, that is not among those `tried` already;
-    /// `None` when no key is left.
-    pub fn pick(&self, turn: u64, affinity: Option<u64>, tried: &[KeyId]) -> Option<Picked> {
+    /// The key for a request; `None` when no key is left. Whoever gets a key tells its [`Health`] what came of it.
+    pub fn pick(&self, wish: &Wish<'_>) -> Option<Picked> {
+        if self.views.is_due(wish.now) {
+            self.health.wake(&self.views, wish.now);
+        }
+        let view = self.views.of(wish.model);
+        loop {
+            let slot = self.slots.get(self.choose(&view, wish)?)?;
+            match slot.enter() {
+                Entry::Free => return Some(Picked::new(Arc::clone(slot), None)),
+                Entry::Trial => {
+                    self.health.begin_trial(slot.id);
+                    return Some(Picked::new(Arc::clone(slot), Some(Arc::clone(&self.health))));
+                }
+                // The next choice passes it over.
+                Entry::OnTrial => {}
+            }
+        }
+    }
+
+    fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<usize> {
         let count = self.slots.len();
-        if count == 0 {
+        if count == 0 || view.count() == 0 {
             return None;
         }
-        let is_left = |index: &usize| !tried.contains(&self.slots[*index].id);
-        let left_from = |first: usize| around(first, count).filter(is_left);
-        let index = match (&self.chooser, affinity) {
-            (Chooser::Sticky(ring), Some(affinity)) => ring.at(affinity, is_left),
-            (Chooser::RoundRobin | Chooser::Sticky(_), _) => left_from(nth(turn, count)).next(),
-            (Chooser::Weighted(table), _) => left_from(table.at(turn)).next(),
-            (Chooser::LeastConnections, _) => {
-                least_connections::choose(&self.slots, left_from(nth(turn, count)))
-            }
-            (Chooser::Random, _) => left_from(fastrand::usize(..count)).next(),
+        let turn = wish.turn;
+        let is_full = view.is_full();
+        let is_left = |index: &usize| {
+            let slot = &self.slots[*index];
+            (is_full || view.has(*index)) && slot.is_open(wish.may_try) && !wish.tried.contains(&slot.id)
         };
-        index.map(|index| Picked::new(Arc::clone(&self.slots[index])))
+        // The first that is left, beginning with one that has been chosen among those available.
+        let left_from = |first: usize| {
+            if is_left(&first) { Some(first) } else { view.around(first + 1).find(is_left) }
+        };
+        let fair = |rank: u64| if is_full { Some(nth(rank, count)) } else { view.nth(rank) };
+        match &self.chooser {
+            Chooser::Sticky(ring) if let Some(affinity) = wish.affinity => {
+                ring.at(affinity, is_left, || left_from(fair(affinity)?))
+            }
+            Chooser::RoundRobin | Chooser::Sticky(_) => left_from(fair(turn)?),
+            Chooser::Weighted(table) => left_from(table.among(turn, |index| view.has(index))),
+            Chooser::LeastConnections => {
+                let first = fair(turn)?;
+                let candidates = std::iter::once(first).chain(view.around(first + 1)).filter(is_left);
+                least_connections::choose(&self.slots, candidates)
+            }
+            Chooser::Random => left_from(fair(fastrand::u64(..))?),
+        }
     }
 }
 
@@ -95,11 +182,6 @@ impl KeyPool {
 fn nth(turn: u64, count: usize) -> usize {
     // The remainder is smaller than `count`, so it fits.
     usize::try_from(turn % count as u64).unwrap_or(0)
-}
-
-/// Every index below `count` once: from `first` on, then from 0.
-fn around(first: usize, count: usize) -> impl Iterator<Item = usize> {
-    (first..count).chain(0..first.min(count))
 }
 
 impl fmt::Debug for KeyPool {

@@ -1,13 +1,14 @@
 use std::sync::{
     Arc,
     atomic::{
-        AtomicI64, AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
+        AtomicI64, AtomicU8, AtomicU32, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
 use jiff::Timestamp;
 
+use super::Health;
 use crate::{
     credential::ReadyCredential,
     model::{KeyId, Weight},
@@ -25,6 +26,8 @@ pub struct KeySlot {
     pub weight: Weight,
     /// The key, ready to be put on a request.
     pub credential: Box<ReadyCredential>,
+    /// A [`Standing`]; [`Health`] alone moves it, but for the step into a trial.
+    standing: AtomicU8,
     in_flight: AtomicU32,
     successes: AtomicU64,
     failures: AtomicU64,
@@ -32,9 +35,34 @@ pub struct KeySlot {
     last_used: AtomicI64,
 }
 
+/// What a pick has to know of a key that may be picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Well = 0,
+    /// It has rested, or rests: its next success is worth noting.
+    Recovering = 1,
+    /// It may be picked once, to find out.
+    AwaitsTrial = 2,
+    OnTrial = 3,
+}
+
+/// How one who picks a key finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    Free,
+    /// It is the picker's to find out how the key is.
+    Trial,
+    /// Somebody else is finding out.
+    OnTrial,
+}
+
 /// A key picked for one attempt: in flight until it is dropped.
 #[derive(Debug)]
-pub struct Picked(Arc<KeySlot>);
+pub struct Picked {
+    slot: Arc<KeySlot>,
+    /// Set while this attempt has to show how the key is.
+    trial: Option<Arc<Health>>,
+}
 
 impl KeySlot {
     /// A key that was not in the pool before.
@@ -43,6 +71,7 @@ impl KeySlot {
             id,
             weight,
             credential: Box::new(credential),
+            standing: AtomicU8::new(Standing::Well as u8),
             in_flight: AtomicU32::new(0),
             successes: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -63,6 +92,37 @@ impl KeySlot {
         self.in_flight.load(Relaxed)
     }
 
+    /// Whether nothing is known against it.
+    pub(super) fn is_well(&self) -> bool {
+        self.standing.load(Acquire) == Standing::Well as u8
+    }
+
+    pub(super) fn stand(&self, standing: Standing) {
+        self.standing.store(standing as u8, Release);
+    }
+
+    /// Whether it may be picked: by anybody, or by one who `may_try` it.
+    pub(super) fn is_open(&self, may_try: bool) -> bool {
+        let standing = self.standing.load(Acquire);
+        standing != Standing::OnTrial as u8 && (may_try || standing != Standing::AwaitsTrial as u8)
+    }
+
+    /// Takes the trial, if the key awaits one.
+    pub(super) fn enter(&self) -> Entry {
+        let (awaits, on_trial) = (Standing::AwaitsTrial as u8, Standing::OnTrial as u8);
+        let standing = self.standing.load(Acquire);
+        if standing == on_trial {
+            return Entry::OnTrial;
+        }
+        if standing != awaits {
+            return Entry::Free;
+        }
+        match self.standing.compare_exchange(awaits, on_trial, AcqRel, Acquire) {
+            Ok(_) => Entry::Trial,
+            Err(_) => Entry::OnTrial,
+        }
+    }
+
     /// Takes the counts since the last call; `None` when there are none.
     pub fn take_usage(&self) -> Option<KeyUsage> {
         // Whoever sees a count sees the time of use that was written before it.
@@ -73,27 +133,40 @@ impl KeySlot {
 }
 
 impl Picked {
-    pub(super) fn new(slot: Arc<KeySlot>) -> Self {
+    /// In flight from now on. With a `trial`, it has to show how the key is.
+    pub(super) fn new(slot: Arc<KeySlot>, trial: Option<Arc<Health>>) -> Self {
         slot.in_flight.fetch_add(1, Relaxed);
-        Self(slot)
+        Self { slot, trial }
     }
 
     /// The key.
     pub fn slot(&self) -> &KeySlot {
-        &self.0
+        &self.slot
+    }
+
+    /// Whether something is known against the key, so that a success is news.
+    pub fn is_recovering(&self) -> bool {
+        !self.slot.is_well()
     }
 
     /// Counts what came of it.
     pub fn finish(&self, success: bool, now: Timestamp) {
-        let slot = &*self.0;
-        slot.last_used.fetch_max(now.as_millisecond(), Relaxed);
-        let counter = if success { &slot.successes } else { &slot.failures };
+        self.slot.last_used.fetch_max(now.as_millisecond(), Relaxed);
+        let counter = if success { &self.slot.successes } else { &self.slot.failures };
         counter.fetch_add(1, Release);
+    }
+
+    /// It has shown how the key is, if it had to; whether it had.
+    pub(super) fn settle(&mut self) -> bool {
+        self.trial.take().is_some()
     }
 }
 
 impl Drop for Picked {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.slot.in_flight.fetch_sub(1, Relaxed);
+        if let Some(health) = self.trial.take() {
+            health.end_trial(self.slot.id);
+        }
     }
 }

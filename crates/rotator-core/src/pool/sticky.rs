@@ -1,4 +1,3 @@
-use super::around;
 use crate::model::KeyId;
 
 /// Conversations to keys by multi-probe consistent hashing (Appleton and O'Reilly, 2015): a conversation keeps its
@@ -25,6 +24,8 @@ pub(super) struct Ring {
 
 const POINTS_PER_KEY: usize = 8;
 const PROBES: usize = 21;
+/// How many places a probe looks at.
+const REACH: usize = 1024;
 /// Keeps the probes of a conversation apart from the points of a key of the same number.
 const PROBE_SEED: u64 = 0x5BF0_3635_D1F3_8A27;
 
@@ -48,13 +49,20 @@ impl Ring {
         Self { points: points.into(), owners: owners.into(), places }
     }
 
-    /// The index of the key of a conversation, as if the ring held only the keys that are left.
-    pub(super) fn at(&self, affinity: u64, is_left: impl Fn(&usize) -> bool) -> Option<usize> {
+    /// The index of the key of a conversation, as if the ring held only the keys that are left. Where hardly any is left,
+    /// a search would take long: then another choice is as good.
+    pub(super) fn at(
+        &self,
+        affinity: u64,
+        is_left: impl Fn(&usize) -> bool,
+        otherwise: impl Fn() -> Option<usize>,
+    ) -> Option<usize> {
         // Nearly always every key is left, and then only the winner's owner is looked at.
         let nearest = self.nearest(affinity, |_| true)?;
-        if is_left(&nearest) { Some(nearest) } else { self.nearest(affinity, is_left) }
+        if is_left(&nearest) { Some(nearest) } else { self.nearest(affinity, is_left).or_else(otherwise) }
     }
 
+    /// `None` when no probe finds a key that is left within its reach.
     fn nearest(&self, affinity: u64, is_left: impl Fn(&usize) -> bool) -> Option<usize> {
         let probes: [u64; PROBES] = scatter(affinity ^ PROBE_SEED);
         // One first look per probe, none of which waits for another: in a large pool each is a cache miss.
@@ -65,8 +73,11 @@ impl Ring {
                 let (probe, home) = (probes[n], homes[n]);
                 let after = if firsts[n] > probe { home } else { self.place_after(probe, home) };
                 let is_left = |place: &usize| is_left(&self.owner(*place));
-                let place =
-                    if is_left(&after) { after } else { around(after, self.points.len()).find(is_left)? };
+                let place = if is_left(&after) {
+                    after
+                } else {
+                    around(after, self.points.len()).take(REACH).find(is_left)?
+                };
                 Some((self.points.get(place)?.wrapping_sub(probe), place))
             })
             .min()
@@ -83,6 +94,11 @@ impl Ring {
     fn owner(&self, place: usize) -> usize {
         self.owners.get(place).map_or(0, |owner| *owner as usize)
     }
+}
+
+/// Every place below `count` once: from `first` on, then from 0.
+fn around(first: usize, count: usize) -> impl Iterator<Item = usize> {
+    (first..count).chain(0..first.min(count))
 }
 
 /// The place that a point's value suggests: as far along the places as the value is along all 64-bit numbers.
@@ -134,7 +150,7 @@ mod tests {
 
             let ring = Ring::new(ids.iter().map(|id| KeyId(*id)));
 
-            prop_assert_eq!(ring.at(affinity, is_left), nearest.map(|(_, owner)| owner));
+            prop_assert_eq!(ring.at(affinity, is_left, || None), nearest.map(|(_, owner)| owner));
         }
     }
 }

@@ -32,7 +32,7 @@ impl Turns for Counter {
     }
 }
 
-fn slot(id: i64, weight: i64) -> Arc<KeySlot> {
+pub(super) fn slot(id: i64, weight: i64) -> Arc<KeySlot> {
     let credential =
         Credential { place: Place::Header(AUTHORIZATION), template: "Bearer {key}".parse().unwrap() };
     let ready = credential.ready(&Secret::parse("sk-1").unwrap()).unwrap();
@@ -40,7 +40,12 @@ fn slot(id: i64, weight: i64) -> Arc<KeySlot> {
 }
 
 fn pool_of(strategy: Strategy, slots: Vec<Arc<KeySlot>>) -> KeyPool {
-    KeyPool::new(strategy, slots, Arc::<Counter>::default())
+    let health = Arc::new(Health::new(RestPolicy::default(), Instant::now()));
+    KeyPool::new(strategy, slots, Arc::<Counter>::default(), health)
+}
+
+fn wish(turn: u64, affinity: Option<u64>, tried: &[KeyId]) -> Wish<'_> {
+    Wish { turn, affinity, model: None, tried, may_try: true, now: Instant::now() }
 }
 
 /// A pool of the keys 1 to `count`.
@@ -61,12 +66,12 @@ fn turn(pool: &KeyPool) -> u64 {
 
 /// The key of a turn, when nothing was tried before.
 fn key_at(pool: &KeyPool, turn: u64) -> i64 {
-    pool.pick(turn, None, &[]).unwrap().slot().id.0
+    pool.pick(&wish(turn, None, &[])).unwrap().slot().id.0
 }
 
 /// The key of a conversation.
 fn key_of(pool: &KeyPool, conversation: u64) -> i64 {
-    pool.pick(0, Some(conversation), &[]).unwrap().slot().id.0
+    pool.pick(&wish(0, Some(conversation), &[])).unwrap().slot().id.0
 }
 
 fn tally(keys: impl Iterator<Item = i64>) -> HashMap<i64, i64> {
@@ -162,7 +167,7 @@ proptest! {
         let pool = pool(strategy, count);
         let mut tried = Vec::new();
 
-        while let Some(picked) = pool.pick(turn, affinity, &tried) {
+        while let Some(picked) = pool.pick(&wish(turn, affinity, &tried)) {
             prop_assert!(!tried.contains(&picked.slot().id));
             tried.push(picked.slot().id);
         }
@@ -175,27 +180,27 @@ proptest! {
 fn keys_tried_that_have_left_the_pool_do_not_end_the_search() {
     for strategy in STRATEGIES {
         let pool = pool(strategy, 2);
-        assert!(pool.pick(0, Some(0), &[KeyId(1), KeyId(98), KeyId(99)]).is_some(), "{strategy:?}");
+        assert!(pool.pick(&wish(0, Some(0), &[KeyId(1), KeyId(98), KeyId(99)])).is_some(), "{strategy:?}");
     }
 }
 
 #[test]
 fn an_idle_key_is_preferred_and_otherwise_the_least_busy() {
     let pool = pool(Strategy::LeastConnections, 64);
-    let mut busy: Vec<Picked> = (0..64).map(|_| pool.pick(0, None, &[]).unwrap()).collect();
+    let mut busy: Vec<Picked> = (0..64).map(|_| pool.pick(&wish(0, None, &[])).unwrap()).collect();
     assert!(pool.slots().iter().all(|slot| slot.in_flight() == 1));
 
     let idle = busy.swap_remove(40).slot().id;
-    let second = pool.pick(3, None, &[]).unwrap();
+    let second = pool.pick(&wish(3, None, &[])).unwrap();
     assert_eq!(second.slot().id, idle);
 
-    busy.extend((0..63).map(|turn| pool.pick(turn, None, &[]).unwrap()));
+    busy.extend((0..63).map(|turn| pool.pick(&wish(turn, None, &[])).unwrap()));
     assert_eq!(
         tally(pool.slots().iter().map(|slot| i64::from(slot.in_flight()))),
         HashMap::from([(1, 1), (2, 63)])
     );
     let least_busy = pool.slots().iter().find(|slot| slot.in_flight() == 1).unwrap().id;
-    assert_eq!(pool.pick(9, None, &[]).unwrap().slot().id, least_busy);
+    assert_eq!(pool.pick(&wish(9, None, &[])).unwrap().slot().id, least_busy);
 }
 
 #[test]
@@ -247,7 +252,7 @@ fn a_conversation_whose_key_failed_goes_where_it_would_without_that_key() {
     let without = pool_of(Strategy::Sticky, [1, 2, 3, 5, 6, 7].map(|id| slot(id, 1)).into());
 
     for conversation in 0..2000 {
-        let retried = whole.pick(0, Some(conversation), &[KeyId(4)]).unwrap();
+        let retried = whole.pick(&wish(0, Some(conversation), &[KeyId(4)])).unwrap();
         assert_eq!(retried.slot().id.0, key_of(&without, conversation));
     }
 }
@@ -271,8 +276,8 @@ fn a_request_without_a_conversation_takes_its_turn_under_sticky() {
 fn a_key_is_in_flight_until_its_pick_is_dropped() {
     let pool = pool(Strategy::RoundRobin, 2);
 
-    let first = pool.pick(0, None, &[]).unwrap();
-    let second = pool.pick(2, None, &[]).unwrap();
+    let first = pool.pick(&wish(0, None, &[])).unwrap();
+    let second = pool.pick(&wish(2, None, &[])).unwrap();
     assert_eq!((pool.slots()[0].in_flight(), pool.slots()[1].in_flight()), (2, 0));
 
     drop((first, second));
@@ -285,7 +290,7 @@ fn what_a_key_served_is_taken_once_and_outlives_a_snapshot() {
     let old = pool(Strategy::RoundRobin, 1);
     let renewed = Arc::into_inner(slot(1, 1)).unwrap().or_same(old.slots().first());
 
-    let picked = old.pick(0, None, &[]).unwrap();
+    let picked = old.pick(&wish(0, None, &[])).unwrap();
     picked.finish(true, late);
     picked.finish(false, early);
 

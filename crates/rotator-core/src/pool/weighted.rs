@@ -41,8 +41,20 @@ impl WeightTable {
         Self { ends: GuideTable::new(ends), circle, stride: stride(circle.get()) }
     }
 
+    /// The index of the key whose turn it is, or if that rests, of another by chance: the share of one that rests goes to
+    /// the others by their weights. One that rests where hardly any other does not.
+    pub(super) fn among(&self, turn: u64, is_available: impl Fn(usize) -> bool) -> usize {
+        const DRAWS: usize = 16;
+        let chosen = self.at(turn);
+        if is_available(chosen) {
+            return chosen;
+        }
+        let mut draws = (0..DRAWS).map(|_| self.at(fastrand::u64(..)));
+        draws.find(|index| is_available(*index)).unwrap_or(chosen)
+    }
+
     /// The index of the key whose turn it is.
-    pub(super) fn at(&self, turn: u64) -> usize {
+    fn at(&self, turn: u64) -> usize {
         let position = turn % self.circle * self.stride % self.circle;
         self.ends.place_after(position)
     }

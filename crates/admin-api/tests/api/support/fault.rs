@@ -14,10 +14,11 @@ use jiff::Timestamp;
 use rotator_core::{
     cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
     model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
+    pool::Resting,
     record::RequestRecord,
     store::{
-        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeyUsage,
-        NewKey, Page, RouteSource, Store, StoreError,
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
+        KeyUsage, NewKey, Page, RouteSource, Store, StoreError,
     },
 };
 use store_sqlite::SqliteStore;
@@ -156,10 +157,21 @@ impl Store for FaultyStore {
         &self,
         config: ConfigId,
         state: Option<KeyState>,
+        set: Option<KeySet>,
         by: &Change,
     ) -> Result<u64, StoreError> {
         self.fault("delete_keys").await?;
-        self.inner.delete_keys(config, state, by).await
+        self.inner.delete_keys(config, state, set, by).await
+    }
+
+    async fn put_rests(&self, keys: &[KeyId], rests: &[Resting]) -> Result<(), StoreError> {
+        self.fault("put_rests").await?;
+        self.inner.put_rests(keys, rests).await
+    }
+
+    async fn rests(&self) -> Result<Vec<(ConfigId, Resting)>, StoreError> {
+        self.fault("rests").await?;
+        self.inner.rests().await
     }
 
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError> {

@@ -193,6 +193,12 @@ impl Running {
         client::send(self.address, request, body.into()).await
     }
 
+    /// Lets no key rest.
+    pub fn reset_keys(&self) {
+        let keys = self.sources.iter().flat_map(|source| &source.keys);
+        keys.for_each(|key| self.routes.reset_key(key.id));
+    }
+
     /// A connection for raw bytes.
     pub async fn raw(&self) -> RawClient {
         RawClient::connect(self.address).await

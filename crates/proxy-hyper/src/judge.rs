@@ -1,0 +1,79 @@
+//! What an answer says of the key, and what follows for it.
+
+use http::{Response, header};
+use rotator_core::{
+    outcome::{self, Limits, Outcome, Rest, Verdict},
+    pool::{Now, Penalty, Picked},
+    routes::Route,
+};
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::{answer_body::AnswerBody, attempt::Ask, content_coding, worker::wall_clock};
+
+/// The longest text of a compressed error that is looked at.
+const MAX_UNPACKED: usize = 64 << 10;
+/// Said of a key of whose limit nothing is left, before it meets it.
+const USED_UP: &str = "nothing left of its limit";
+
+/// What came of an attempt.
+pub(crate) struct Judgement<'a> {
+    pub(crate) verdict: Verdict<'a>,
+    /// What the key suffers for it.
+    pub(crate) penalty: Option<Penalty>,
+}
+
+/// The present, on both clocks.
+pub(crate) fn now() -> Now {
+    Now { instant: Instant::now().into_std(), wall: wall_clock() }
+}
+
+/// Whether an answer is a success that says nothing else and of which nothing follows, as most are.
+pub(crate) fn is_plain_success(ask: &Ask<'_>, picked: &Picked, response: &Response<AnswerBody>) -> bool {
+    ask.route.rules.is_plain_success(response.status().as_u16())
+        && !picked.is_recovering()
+        && !Limits::are_in(response.headers())
+}
+
+/// Looks at an answer to an attempt that began at `started`, and sees to it that the key rests if it has to.
+pub(crate) async fn judge<'a>(
+    ask: &Ask<'a>,
+    picked: &mut Picked,
+    response: &mut Response<AnswerBody>,
+    started: Instant,
+) -> Judgement<'a> {
+    let route: &'a Route = ask.route;
+    let status = response.status().as_u16();
+    let body = if route.rules.needs_body(status) { beginning(response).await } else { Vec::new() };
+    let now = now();
+    let limits = Limits::read(response.headers(), &body, now.wall);
+    let answer = outcome::Answer { status, headers: response.headers(), body: &body };
+    let verdict = route.rules.classify(answer, &limits, now.wall);
+    let health = route.pool.health();
+    let mut note = |outcome: &Outcome, reason| {
+        let model = if outcome.is_about_a_model() || picked.is_recovering() { ask.model() } else { None };
+        health.note(picked, outcome, reason, model, started.into_std(), now)
+    };
+    let mut penalty = note(&verdict.outcome, verdict.rule);
+    if verdict.outcome == Outcome::Success
+        && let Some(told) = limits.used_up_for
+    {
+        let rest = Rest { scope: route.rules.limit_scope(), told: Some(told) };
+        penalty = note(&Outcome::RateLimited(rest), USED_UP);
+    }
+    if penalty.is_some() {
+        let (slug, key_id) = (&route.config.spec.slug, picked.slot().id);
+        info!(%slug, %key_id, status, outcome = verdict.outcome.kind().as_str(), rule = verdict.rule, "key rests");
+    }
+    Judgement { verdict, penalty }
+}
+
+/// The beginning of an answer's text.
+async fn beginning(response: &mut Response<AnswerBody>) -> Vec<u8> {
+    let packed = response.body_mut().peek().await;
+    let coding = response.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
+    match coding {
+        Some(coding) => content_coding::decode(coding, &packed, MAX_UNPACKED).unwrap_or_default(),
+        None => packed,
+    }
+}

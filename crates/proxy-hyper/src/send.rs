@@ -1,0 +1,157 @@
+//! One attempt: one key, one request, the head of its answer.
+
+use std::{rc::Rc, time::Duration};
+
+use http::{Method, Response, StatusCode};
+use llm_formats::ErrorKind;
+use rotator_core::{model::ConfigType, pool::Picked, routes::Route};
+use tracing::{debug, warn};
+
+use crate::{
+    answer_body::AnswerBody,
+    attempt::Ask,
+    body::{BodyFailure, RequestBody},
+    error::ProxyError,
+    exchange::Exchange,
+    service::body_too_large,
+    upgrade,
+    upstream::{ConnectError, Lease},
+};
+
+/// How many kept connections one attempt may find dead. A connection that several requests share may also reset ours
+/// and live on.
+const MAX_REPLACED: u8 = 3;
+
+/// How an attempt ended without an answer.
+pub(crate) enum Failure {
+    /// Nothing was sent, so another key may try.
+    NotSent(ConnectError),
+    /// The upstream may have done the work.
+    Lost,
+    /// It took too long.
+    TimedOut,
+    /// We must answer this ourselves.
+    Ours(ProxyError),
+}
+
+/// Sends a request with one key. A connection that died while it was idle is replaced without counting.
+pub(crate) async fn send(
+    exchange: &mut Exchange,
+    ask: &Ask<'_>,
+    picked: &Picked,
+    is_upgrade: bool,
+) -> Result<(Response<AnswerBody>, Option<Lease>), Failure> {
+    let Ask { route, outbound, body, .. } = *ask;
+    let spec = &route.config.spec;
+    let worker = Rc::clone(&exchange.worker);
+    let limits = &worker.settings.upstream;
+    let connect_timeout = spec.limits.connect_timeout.unwrap_or(limits.connect_timeout);
+    let response_timeout = response_timeout(exchange, route);
+    let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
+    let mut replaced = 0;
+    loop {
+        let request =
+            outbound.request(&picked.slot().credential, body.attempt(), is_upgrade).map_err(Failure::Ours)?;
+        let leased = if is_upgrade {
+            worker.upstreams.lease_for_upgrade(&origin, connect_timeout).await
+        } else {
+            worker.upstreams.lease(&origin, connect_timeout).await
+        };
+        let mut lease = leased.map_err(Failure::NotSent)?;
+        if worker.settings.debug_headers {
+            exchange.sent_at = exchange.elapsed();
+        }
+        match lease.send(request, body, response_timeout).await {
+            None => {
+                body.blame_if_awaited();
+                return Err(Failure::TimedOut);
+            }
+            Some(Ok(response)) if lease.is_refusal_by_proxy(response.status()) => {
+                return Err(Failure::NotSent(ConnectError::Proxy));
+            }
+            Some(Ok(response)) => {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS
+                    && !(is_upgrade && upgrade::is_switched(&response))
+                {
+                    return Err(Failure::Lost);
+                }
+                return Ok((response.map(AnswerBody::new), Some(lease).filter(|_| !is_upgrade)));
+            }
+            Some(Err(error))
+                if error.reused
+                    && replaced < MAX_REPLACED
+                    && (error.is_unsent || is_idempotent(&outbound.method))
+                    && body.is_replayable() =>
+            {
+                debug!(error = %error.source, "an idle connection had died, taking another one");
+                replaced += 1;
+            }
+            Some(Err(error)) => {
+                debug!(error = %error.source, "no answer");
+                return Err(Failure::Lost);
+            }
+        }
+    }
+}
+
+fn response_timeout(exchange: &Exchange, route: &Route) -> Duration {
+    let limits = &exchange.worker.settings.upstream;
+    let spec = &route.config.spec;
+    spec.limits.response_timeout.unwrap_or(match spec.target.config_type() {
+        ConfigType::Generic => limits.generic_response_timeout,
+        ConfigType::Llm => limits.llm_response_timeout,
+    })
+}
+
+/// RFC 9110 §9.2.2.
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+impl Failure {
+    /// What the client is told.
+    pub(crate) fn into_error(self, route: &Route, body: &RequestBody, exchange: &Exchange) -> ProxyError {
+        let max_bytes =
+            route.config.spec.limits.max_body_bytes.unwrap_or(exchange.worker.settings.client.max_body_bytes);
+        match body.failure() {
+            Some(BodyFailure::TooLarge) => return body_too_large(max_bytes),
+            Some(BodyFailure::Malformed) => {
+                return ProxyError::bad_request("the request body is not framed as its head says").closing();
+            }
+            Some(BodyFailure::Incomplete) => {
+                return ProxyError::new(
+                    ErrorKind::ClientTimeout,
+                    "the request body did not come whole, or not in time",
+                )
+                .closing();
+            }
+            None => {}
+        }
+        let slug = &route.config.spec.slug;
+        let request_id = exchange.id.as_str();
+        match self {
+            Self::Ours(error) => error,
+            Self::NotSent(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                warn!(%slug, request_id, %error, source, "upstream not reached");
+                let kind = match error {
+                    ConnectError::Timeout => ErrorKind::Timeout,
+                    _ => ErrorKind::UpstreamFailed,
+                };
+                let gave_up = exchange.attempts > 1;
+                ProxyError { gave_up, ..ProxyError::new(kind, error.to_string()) }
+            }
+            Self::Lost => {
+                warn!(%slug, request_id, "the upstream closed the connection without an answer");
+                ProxyError::new(
+                    ErrorKind::UpstreamFailed,
+                    "the upstream closed the connection without an answer",
+                )
+            }
+            Self::TimedOut => {
+                warn!(%slug, request_id, "the upstream did not answer in time");
+                ProxyError::new(ErrorKind::Timeout, "the upstream did not answer in time")
+            }
+        }
+    }
+}
