@@ -1,7 +1,7 @@
 //! The loop over keys: pick one, send, look at what came of it, and take the next if another may fare better and no
 //! byte has reached the client.
 
-use std::{cell::OnceCell, time::Duration};
+use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use http::Response;
 use llm_formats::{Dialect, ErrorKind, requested_model};
@@ -43,10 +43,10 @@ pub(crate) struct Answer {
 }
 
 /// What a client asks of a service.
-pub(crate) struct Ask<'a> {
-    pub(crate) route: &'a Route,
-    pub(crate) outbound: &'a Outbound,
-    pub(crate) body: &'a RequestBody,
+pub(crate) struct Ask {
+    pub(crate) route: Arc<Route>,
+    pub(crate) outbound: Outbound,
+    pub(crate) body: RequestBody,
     model: OnceCell<Option<String>>,
 }
 
@@ -55,7 +55,14 @@ pub(crate) struct Ask<'a> {
 struct Tried<'a> {
     keys: SmallVec<[KeyId; 4]>,
     /// What the last key was refused with, if that may have been the request's fault.
-    doubt: Option<(u16, &'a str, Penalty)>,
+    doubt: Option<Box<Doubt<'a>>>,
+}
+
+/// A refusal by status and rule, and what the key suffers for it.
+struct Doubt<'a> {
+    status: u16,
+    rule: &'a str,
+    penalty: Penalty,
 }
 
 /// What came of an attempt.
@@ -73,12 +80,10 @@ struct Shown {
 /// Sends a request with one key after the other until one is taken.
 pub(crate) async fn run(
     exchange: &mut Exchange,
-    route: &Route,
-    outbound: &Outbound,
-    body: &RequestBody,
+    ask: &Ask,
     upgrade: Option<Upgrade>,
 ) -> Result<Answer, ProxyError> {
-    let ask = Ask { route, outbound, body, model: OnceCell::new() };
+    let Ask { route, outbound, body, .. } = ask;
     let max_attempts =
         route.config.spec.limits.max_attempts.map_or(exchange.worker.settings.max_attempts, Into::into);
     let affinity = affinity::of(route, outbound, body).await;
@@ -88,24 +93,24 @@ pub(crate) async fn run(
     let mut tried = Tried::default();
     // Soon enough for the first attempt, without another look at the clock.
     let mut now = exchange.started();
-    let mut picked = pick(&ask, affinity, &tried.keys, now).await.ok_or_else(|| nobody(route))?;
+    let mut picked = pick(ask, affinity, &tried.keys, now).await.ok_or_else(|| nobody(route))?;
     loop {
         tried.keys.push(picked.slot().id);
         exchange.key_id = Some(picked.slot().id);
         exchange.attempts += 1;
-        let mut sent = send(exchange, &ask, &picked, upgrade.is_some()).await;
+        let mut sent = send(exchange, ask, &picked, upgrade.is_some()).await;
         let shown = match &sent {
-            Ok((response, _)) if is_plain_success(&ask, &picked, response) => {
+            Ok((response, _)) if is_plain_success(ask, &picked, response) => {
                 count(exchange, &picked, Outcome::Success);
                 Shown::default()
             }
             // In a box: most requests need no room for it.
-            _ => Box::pin(assess(exchange, &ask, &mut picked, &mut tried, &mut sent, now)).await,
+            _ => Box::pin(assess(exchange, ask, &mut picked, &mut tried, &mut sent, now)).await,
         };
         let may_go_on = shown.is_refused && exchange.attempts < max_attempts && body.is_replayable();
         if may_go_on {
             now = Instant::now();
-            if let Some(next) = pick(&ask, affinity, &tried.keys, now).await {
+            if let Some(next) = pick(ask, affinity, &tried.keys, now).await {
                 debug!(slug = %route.config.spec.slug, key_id = %picked.slot().id, "trying the next key");
                 exchange.worker.metrics.retries.add(1);
                 picked = next;
@@ -132,7 +137,7 @@ pub(crate) async fn run(
 /// Sees what an attempt that began at `started` showed of the key, the upstream and the request.
 async fn assess<'a>(
     exchange: &Exchange,
-    ask: &Ask<'a>,
+    ask: &'a Ask,
     picked: &mut Picked,
     tried: &mut Tried<'a>,
     sent: &mut Sent,
@@ -151,12 +156,13 @@ async fn assess<'a>(
     count(exchange, picked, verdict.outcome);
     let penalty = penalty.filter(|_| verdict.perhaps_the_request);
     let is_doubtful = penalty.is_some();
-    let doubt = penalty.map(|penalty| (response.status().as_u16(), verdict.rule, penalty));
+    let status = response.status().as_u16();
+    let doubt = penalty.map(|penalty| Box::new(Doubt { status, rule: verdict.rule, penalty }));
     let is_request_fault = doubt.is_some_and(|doubt| tried.confirms(&ask.route.pool, doubt));
     Shown { is_refused: verdict.outcome.is_the_keys() && !is_request_fault, is_doubtful }
 }
 
-async fn pick(ask: &Ask<'_>, affinity: Option<u64>, tried: &[KeyId], now: Instant) -> Option<Picked> {
+async fn pick(ask: &Ask, affinity: Option<u64>, tried: &[KeyId], now: Instant) -> Option<Picked> {
     let pool = &ask.route.pool;
     let turn = match pool.next_turn() {
         Turn::Now(turn) => turn,
@@ -201,16 +207,15 @@ fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {
 
 impl<'a> Tried<'a> {
     /// Whether this key met with the same as the one before it: then it was the request's fault, and neither suffers.
-    fn confirms(&mut self, pool: &KeyPool, doubt: (u16, &'a str, Penalty)) -> bool {
-        let (status, rule, penalty) = doubt;
+    fn confirms(&mut self, pool: &KeyPool, doubt: Box<Doubt<'a>>) -> bool {
         match self.doubt.take() {
-            Some((before, same, earlier)) if (before, same) == (status, rule) => {
-                pool.health().refund(earlier);
-                pool.health().refund(penalty);
+            Some(earlier) if (earlier.status, earlier.rule) == (doubt.status, doubt.rule) => {
+                pool.health().refund(earlier.penalty);
+                pool.health().refund(doubt.penalty);
                 true
             }
             _ => {
-                self.doubt = Some((status, rule, penalty));
+                self.doubt = Some(doubt);
                 false
             }
         }
@@ -218,13 +223,17 @@ impl<'a> Tried<'a> {
 
     /// No second key is there to confirm that it was the last key's fault.
     fn forgive(&mut self, pool: &KeyPool) {
-        if let Some((_, _, penalty)) = self.doubt.take() {
-            pool.health().refund(penalty);
+        if let Some(doubt) = self.doubt.take() {
+            pool.health().refund(doubt.penalty);
         }
     }
 }
 
-impl Ask<'_> {
+impl Ask {
+    pub(crate) fn new(route: Arc<Route>, outbound: Outbound, body: RequestBody) -> Self {
+        Self { route, outbound, body, model: OnceCell::new() }
+    }
+
     /// The model that the request is for, as far as it has come.
     pub(crate) fn model(&self) -> Option<&str> {
         let Target::Llm { .. } = self.route.config.spec.target else { return None };

@@ -134,12 +134,12 @@ impl Upload {
 }
 
 impl RequestBody {
-    /// A client's body.
-    pub(crate) fn new(upload: Upload, limits: BodyLimits) -> Self {
+    /// A client's body, whose head came at `now`.
+    pub(crate) fn new(upload: Upload, limits: BodyLimits, now: Instant) -> Self {
         match upload {
-            Upload::Coming(incoming, open) => Self::of(Some(incoming), open, limits),
+            Upload::Coming(incoming, open) => Self::of(Some(incoming), open, limits, now),
             Upload::Whole(bytes) => {
-                let body = Self::of(None, None, limits);
+                let body = Self::of(None, None, limits, now);
                 body.shared.bytes.set(bytes.len() as u64);
                 body.shared.source.borrow_mut().kept.push(bytes);
                 body
@@ -155,10 +155,10 @@ impl RequestBody {
             budget: ReplayBudget::new(0),
             frame_timeout: Duration::ZERO,
         };
-        Self::of(None, None, limits)
+        Self::of(None, None, limits, Instant::now())
     }
 
-    fn of(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits) -> Self {
+    fn of(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits, now: Instant) -> Self {
         let source = Source {
             incoming,
             open,
@@ -174,7 +174,7 @@ impl RequestBody {
             sent: Cell::new(0),
             failure: Cell::new(None),
             bytes: Cell::new(0),
-            last_progress: Cell::new(Instant::now()),
+            last_progress: Cell::new(now),
             awaits_client: Cell::new(false),
         };
         Self { shared: Rc::new(shared) }
@@ -221,6 +221,11 @@ impl RequestBody {
 
     pub(crate) fn failure(&self) -> Option<BodyFailure> {
         self.shared.failure.get()
+    }
+
+    /// Nothing has taken time yet.
+    pub(crate) fn is_first_attempt(&self) -> bool {
+        self.shared.attempt.get() <= 1
     }
 
     /// An attempt goes out: it has its own time for an answer, whatever came before it.

@@ -88,13 +88,12 @@ impl Shown {
     }
 
     fn take(&mut self, headers: &mut HeaderMap, name: &HeaderName) -> Result<(), ProxyError> {
-        if !headers.contains_key(name) {
-            return Ok(());
-        }
-        if headers.get_all(name).iter().nth(1).is_some() {
+        let before = headers.len();
+        let Some(key) = headers.remove(name) else { return Ok(()) };
+        if before - headers.len() > 1 {
             return Err(ProxyError::bad_request(format!("the header {name} is there twice")));
         }
-        headers.remove(name).filter(|key| !key.is_empty()).map_or(Ok(()), |key| self.see(key))
+        if key.is_empty() { Ok(()) } else { self.see(key) }
     }
 
     fn take_bearer(&mut self, headers: &mut HeaderMap) -> Result<(), ProxyError> {

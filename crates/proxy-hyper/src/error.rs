@@ -5,8 +5,9 @@ use std::{borrow::Cow, time::Duration};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use llm_formats::{Dialect, ErrorKind, error_body, problem_body};
+use rotator_core::record::RequestId;
 
-use crate::response::ResponseBody;
+use crate::{request_id, response::ResponseBody};
 
 /// Told by `OpenAI`'s and Anthropic's SDKs: do not send this again, we have done so already.
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -49,19 +50,20 @@ impl ProxyError {
         Self { close: true, ..self }
     }
 
-    pub(crate) fn response(&self, audience: Audience, request_id: &str) -> Response<ResponseBody> {
+    pub(crate) fn response(&self, audience: Audience, request_id: RequestId) -> Response<ResponseBody> {
         let (body, content_type) = match audience {
             Audience::Rest => {
-                (problem_body(self.kind, &self.message, request_id), "application/problem+json")
+                (problem_body(self.kind, &self.message, request_id.as_str()), "application/problem+json")
             }
             Audience::Llm(dialect) => {
-                (error_body(dialect, self.kind, &self.message, request_id), "application/json")
+                (error_body(dialect, self.kind, &self.message, request_id.as_str()), "application/json")
             }
         };
         let mut response = Response::new(ResponseBody::Full(Some(Bytes::from(body))));
         *response.status_mut() =
             StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
+        request_id::put_on(headers, request_id);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));

@@ -2,19 +2,21 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http::Method;
+use http::{Method, Response};
 use jiff::Timestamp;
+use llm_formats::ErrorKind;
 use rotator_core::{
     access::Remembered,
     model::{ConfigId, ConfigType, KeyId},
-    record::{RequestOutcome, RequestRecord},
+    record::{RequestId, RequestOutcome, RequestRecord},
 };
 use tokio::time::Instant;
 
 use crate::{
     body::RequestBody,
     connection::{ActiveRequest, Connection},
-    request_id::RequestId,
+    error::{Audience, ProxyError},
+    response::ResponseBody,
     worker::{Worker, wall_clock},
 };
 
@@ -25,6 +27,8 @@ pub(crate) struct Exchange {
     pub(crate) worker: Rc<Worker>,
     pub(crate) id: RequestId,
     pub(crate) config_type: ConfigType,
+    /// Who reads our errors.
+    audience: Audience,
     pub(crate) config_id: Option<ConfigId>,
     pub(crate) key_id: Option<KeyId>,
     pub(crate) proxy_key: Option<u32>,
@@ -35,6 +39,7 @@ pub(crate) struct Exchange {
     pub(crate) sent_at: Duration,
     ended: Option<(u16, RequestOutcome)>,
     first_byte: Option<Duration>,
+    last_byte: Option<Duration>,
     method: Method,
     path: Box<str>,
     connection: Arc<Connection>,
@@ -49,6 +54,7 @@ impl Exchange {
         connection: &Arc<Connection>,
         id: RequestId,
         config_type: ConfigType,
+        audience: Audience,
         method: &Method,
         path: &str,
     ) -> Box<Self> {
@@ -58,6 +64,7 @@ impl Exchange {
             worker: Rc::clone(worker),
             id,
             config_type,
+            audience,
             config_id: None,
             key_id: None,
             proxy_key: None,
@@ -67,6 +74,7 @@ impl Exchange {
             sent_at: Duration::ZERO,
             ended: None,
             first_byte: None,
+            last_byte: None,
             method: method.clone(),
             path: path[..path.floor_char_boundary(MAX_PATH)].into(),
             connection: Arc::clone(connection),
@@ -93,15 +101,29 @@ impl Exchange {
         self.started.elapsed()
     }
 
-    pub(crate) fn note_first_byte(&mut self) {
-        if self.first_byte.is_none() {
-            self.first_byte = Some(self.elapsed());
+    /// A piece of the answer came.
+    pub(crate) fn note_frame(&mut self, bytes: usize, is_last: bool) {
+        self.bytes_out += bytes as u64;
+        if self.first_byte.is_none() || is_last {
+            let elapsed = self.elapsed();
+            self.first_byte.get_or_insert(elapsed);
+            self.last_byte = is_last.then_some(elapsed);
         }
     }
 
     /// How it ended. Without this, the client left first.
     pub(crate) fn end(&mut self, status: u16, outcome: RequestOutcome) {
         self.ended = Some((status, outcome));
+    }
+
+    /// Ends it with an answer of our own.
+    pub(crate) fn refuse(mut self: Box<Self>, error: &ProxyError) -> Response<ResponseBody> {
+        let outcome = match error.kind {
+            ErrorKind::UpstreamFailed | ErrorKind::Timeout => RequestOutcome::UpstreamFailed,
+            _ => RequestOutcome::Refused,
+        };
+        self.end(error.kind.status(), outcome);
+        error.response(self.audience, self.id)
     }
 }
 
@@ -113,7 +135,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let metrics = &self.worker.metrics;
         let (status, outcome) = self.ended.unwrap_or((0, RequestOutcome::ClientGone));
-        let duration_us = micros(self.elapsed());
+        let duration_us = micros(self.last_byte.unwrap_or_else(|| self.elapsed()));
         let first_byte_us = self.first_byte.map(micros);
         let bytes_in = self.body.as_ref().map_or(0, RequestBody::bytes);
         metrics.active_requests.sub(1);
@@ -130,12 +152,12 @@ impl Drop for Exchange {
             _ => {}
         }
         self.worker.recorder.push(RequestRecord {
-            request_id: self.id.as_str().into(),
+            request_id: self.id,
             started_at: self.started_at,
             config_id: self.config_id,
             key_id: self.key_id,
             proxy_key: self.proxy_key,
-            method: self.method.as_str().into(),
+            method: std::mem::take(&mut self.method),
             path: std::mem::take(&mut self.path),
             status,
             outcome,

@@ -29,7 +29,7 @@ pub(crate) fn now() -> Now {
 }
 
 /// Whether an answer is a success that says nothing else and of which nothing follows, as most are.
-pub(crate) fn is_plain_success(ask: &Ask<'_>, picked: &Picked, response: &Response<AnswerBody>) -> bool {
+pub(crate) fn is_plain_success(ask: &Ask, picked: &Picked, response: &Response<AnswerBody>) -> bool {
     ask.route.rules.is_plain_success(response.status().as_u16())
         && !picked.is_recovering()
         && !Limits::are_in(response.headers())
@@ -37,12 +37,12 @@ pub(crate) fn is_plain_success(ask: &Ask<'_>, picked: &Picked, response: &Respon
 
 /// Looks at an answer to an attempt that began at `started`, and sees to it that the key rests if it has to.
 pub(crate) async fn judge<'a>(
-    ask: &Ask<'a>,
+    ask: &'a Ask,
     picked: &mut Picked,
     response: &mut Response<AnswerBody>,
     started: Instant,
 ) -> Judgement<'a> {
-    let route: &'a Route = ask.route;
+    let route: &'a Route = &ask.route;
     let status = response.status().as_u16();
     let body = if route.rules.needs_body(status) { beginning(response).await } else { Vec::new() };
     let now = now();

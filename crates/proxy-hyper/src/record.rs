@@ -28,6 +28,9 @@ impl Recorder {
     pub(crate) fn push(&self, record: RequestRecord) {
         let full = {
             let mut batch = self.batch.borrow_mut();
+            if batch.is_empty() {
+                batch.reserve_exact(BATCH);
+            }
             batch.push(record);
             batch.len() >= BATCH
         };

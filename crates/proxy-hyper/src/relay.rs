@@ -1,7 +1,6 @@
 //! The upstream's answer on its way to the client: head, then body, frame by frame.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -24,8 +23,8 @@ use crate::{
     exchange::Exchange,
     headers,
     lazy_timer::LazyTimer,
-    request_id::X_REQUEST_ID,
-    response::{BoxError, ResponseBody},
+    request_id,
+    response::{Answering, BoxError, ResponseBody},
     scrub::{self, Scrubber},
     service::is_event_stream,
     upgrade,
@@ -35,8 +34,6 @@ use crate::{
 /// The longest compressed error answer that is looked into, and the longest text in it.
 const MAX_COMPRESSED: usize = 64 << 10;
 const MAX_UNPACKED: usize = 1 << 20;
-/// The upstream's own request id, which its support asks for.
-const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const X_KEY_ID: HeaderName = HeaderName::from_static("x-rotator-key-id");
 const X_ATTEMPTS: HeaderName = HeaderName::from_static("x-rotator-attempts");
 const X_OVERHEAD: HeaderName = HeaderName::from_static("x-rotator-overhead-us");
@@ -67,28 +64,19 @@ enum OnCut {
     Abort,
 }
 
-/// The client's answer.
-pub(crate) enum Relayed {
-    Now(Response<ResponseBody>),
-    /// Rare: it has to be looked into as a whole.
-    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
-}
-
 /// Turns an upstream's answer into the client's.
-pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Relayed {
+pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering {
     let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect } = answer;
     if let Some(upgrade) = upgrade
         && upgrade::is_switched(&response)
     {
         let upstream = response.map(AnswerBody::into_incoming);
-        return Relayed::Now(upgrade::tunnel(exchange, upgrade, upstream, picked));
+        return Answering::now(upgrade::tunnel(exchange, upgrade, upstream, picked));
     }
     let status = response.status();
     let secret = &picked.slot().credential.secret;
     headers::strip_hop_by_hop(response.headers_mut());
-    if let Some(id) = response.headers_mut().remove(X_REQUEST_ID) {
-        response.headers_mut().insert(X_UPSTREAM_REQUEST_ID, id);
-    }
+    request_id::put_on(response.headers_mut(), exchange.id);
     if !status.is_success() {
         headers::scrub(response.headers_mut(), secret.expose());
     }
@@ -108,7 +96,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Relayed {
     if upstream.is_end_stream() {
         lease.into_iter().for_each(Lease::finish);
         exchange.end(status.as_u16(), RequestOutcome::Completed);
-        return Relayed::Now(Response::from_parts(parts, ResponseBody::Full(None)));
+        return Answering::now(Response::from_parts(parts, ResponseBody::Full(None)));
     }
     let is_error = status.as_u16() >= 400;
     let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
@@ -126,10 +114,10 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Relayed {
         ended: false,
     };
     if is_error && parts.headers.contains_key(header::CONTENT_ENCODING) {
-        return Relayed::Later(Box::pin(relay.unpacked(parts)));
+        return Answering::later(relay.unpacked(parts));
     }
     relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
-    Relayed::Now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay))))
+    Answering::now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay))))
 }
 
 /// Whether a body may end anywhere, so that an event can be added to it.
@@ -168,9 +156,8 @@ impl Relay {
         match Pin::new(&mut self.upstream).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting_since = None;
-                self.exchange.note_first_byte();
-                self.exchange.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
                 let is_last = self.upstream.is_end_stream();
+                self.exchange.note_frame(frame.data_ref().map_or(0, Bytes::len), is_last);
                 if is_last {
                     self.complete();
                 }

@@ -1,15 +1,48 @@
 //! The body of an answer, wherever it comes from.
 
 use std::{
+    convert::Infallible,
+    future::{Future, Ready, ready},
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::{connection::ActiveRequest, relay::Relay};
+
+/// An answer, or what will make it.
+pub(crate) enum Answering {
+    /// It is there.
+    Now(Ready<Response<ResponseBody>>),
+    /// In a box, so that a connection has no room to keep for it.
+    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
+}
+
+impl Answering {
+    pub(crate) fn now(response: Response<ResponseBody>) -> Self {
+        Self::Now(ready(response))
+    }
+
+    pub(crate) fn later(response: impl Future<Output = Response<ResponseBody>> + 'static) -> Self {
+        Self::Later(Box::pin(response))
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Now(response) => Pin::new(response).poll(cx),
+            Self::Later(response) => response.as_mut().poll(cx),
+        }
+        .map(Ok)
+    }
+}
 
 /// An error of a body; it ends the connection, nobody reads it.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

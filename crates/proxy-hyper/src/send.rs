@@ -37,11 +37,11 @@ pub(crate) enum Failure {
 /// Sends a request with one key. A connection that died while it was idle is replaced without counting.
 pub(crate) async fn send(
     exchange: &mut Exchange,
-    ask: &Ask<'_>,
+    ask: &Ask,
     picked: &Picked,
     is_upgrade: bool,
 ) -> Result<(Response<AnswerBody>, Option<Lease>), Failure> {
-    let Ask { route, outbound, body, .. } = *ask;
+    let Ask { route, outbound, body, .. } = ask;
     let spec = &route.config.spec;
     let worker = Rc::clone(&exchange.worker);
     let limits = &worker.settings.upstream;
@@ -50,14 +50,14 @@ pub(crate) async fn send(
     let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
     let mut replaced = 0;
     loop {
-        let request =
-            outbound.request(&picked.slot().credential, body.attempt(), is_upgrade).map_err(Failure::Ours)?;
         let leased = if is_upgrade {
             worker.upstreams.lease_for_upgrade(&origin, connect_timeout).await
         } else {
             worker.upstreams.lease(&origin, connect_timeout).await
         };
         let mut lease = leased.map_err(Failure::NotSent)?;
+        let request =
+            outbound.request(&picked.slot().credential, body.attempt(), is_upgrade).map_err(Failure::Ours)?;
         if worker.settings.debug_headers {
             exchange.sent_at = exchange.elapsed();
         }

@@ -1,7 +1,6 @@
 //! One client connection: TLS, HTTP/1.1 or HTTP/2, limits, drain.
 
 use std::{
-    convert::Infallible,
     future::Future,
     net::SocketAddr,
     ops::DerefMut,
@@ -105,10 +104,7 @@ where
     let io = TokioIo::new(ClientIo::new(socket, Arc::clone(&connection), limits, is_h2));
     let service = {
         let (worker, connection) = (Rc::clone(worker), connection);
-        service_fn(move |request: Request<Incoming>| {
-            let (worker, connection) = (Rc::clone(&worker), Arc::clone(&connection));
-            async move { Ok::<_, Infallible>(service::respond(worker, connection, request).await) }
-        })
+        service_fn(move |request: Request<Incoming>| service::respond(&worker, &connection, request))
     };
     if is_h2 {
         let connection = http2::Builder::new(DrainedExec(Rc::clone(&worker.drain)))

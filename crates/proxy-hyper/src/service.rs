@@ -1,121 +1,131 @@
 //! The life of one request, whole.
 
-use std::{future::Future, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind};
 use rotator_core::{
     model::{ConfigType, Target as ConfigTarget},
-    record::RequestOutcome,
+    record::RequestId,
     routes::Route,
 };
 
 use crate::{
-    attempt::{self, Answer},
+    attempt::{self, Ask},
     body::{BodyLimits, RequestBody, Upload},
     body_key, client_key,
     connection::{Connection, OpenBody},
     error::{Audience, ProxyError},
     exchange::Exchange,
-    framing,
-    relay::{self, Relayed},
-    request_id::{RequestId, X_REQUEST_ID},
-    response::ResponseBody,
+    framing, relay, request_id,
+    response::{Answering, ResponseBody},
     rewrite::Outbound,
     target::{Target, check_rest},
-    upgrade,
+    upgrade::{self, Upgrade},
     worker::Worker,
 };
 
 /// Answers a request: the data path for `/proxy` and `/llm`, the control side for everything else.
-pub(crate) async fn respond(
-    worker: Rc<Worker>,
-    connection: Arc<Connection>,
+///
+/// What can be done at once is: a connection keeps the room for a future of its requests for good, while it idles and
+/// under a stream, and every byte of it is moved.
+pub(crate) fn respond(
+    worker: &Rc<Worker>,
+    connection: &Arc<Connection>,
     request: Request<Incoming>,
-) -> Response<ResponseBody> {
+) -> Answering {
     let id = worker.request_ids.next();
-    let id_header = id.to_header();
     let body = (!request.body().is_end_stream()).then(|| connection.begin_body());
     let path = request.uri().path_and_query().cloned();
     let target = path.as_ref().and_then(|path| Target::of(path.path()));
-    // In boxes, because a connection keeps the room for this future for good: while it idles, and under a stream.
-    let mut response =
-        match (framing::check(&request, &connection, worker.settings.client.max_uri_bytes), target) {
-            (Err(error), target) => error.response(audience(target.as_ref(), request.headers()), id.as_str()),
-            (Ok(()), None) => Box::pin(control(&worker, &connection, request, body, &id)).await,
-            (Ok(()), Some(target)) => {
-                let (parts, incoming) = request.into_parts();
-                Box::pin(proxied(&worker, &connection, parts, incoming, body, target, id)).await
-            }
-        };
-    if let Some(id) = id_header {
-        response.headers_mut().insert(X_REQUEST_ID, id);
+    match (framing::check(&request, connection, worker.settings.client.max_uri_bytes), target) {
+        (Err(error), target) => {
+            Answering::now(error.response(audience(target.as_ref(), request.headers()), id))
+        }
+        (Ok(()), None) => {
+            Answering::later(control(Rc::clone(worker), Arc::clone(connection), request, body, id))
+        }
+        (Ok(()), Some(target)) => proxied(worker, connection, request, body, target, id),
     }
-    response
 }
 
 async fn control(
+    worker: Rc<Worker>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+    body: Option<OpenBody>,
+    id: RequestId,
+) -> Response<ResponseBody> {
+    let active = connection.begin_request();
+    let mut response = worker.control.respond(request, &connection, id.as_str()).await;
+    body.into_iter().for_each(OpenBody::end);
+    request_id::put_on(response.headers_mut(), id);
+    response.map(|body| ResponseBody::Control { body, _active: active })
+}
+
+fn proxied(
     worker: &Rc<Worker>,
     connection: &Arc<Connection>,
     request: Request<Incoming>,
     body: Option<OpenBody>,
-    id: &RequestId,
-) -> Response<ResponseBody> {
-    let active = connection.begin_request();
-    let response = worker.control.respond(request, connection, id.as_str()).await;
-    body.into_iter().for_each(OpenBody::end);
-    response.map(|body| ResponseBody::Control { body, _active: active })
-}
-
-/// What can be done at once is: a future keeps room for whatever is still in hand.
-fn proxied<'a>(
-    worker: &Rc<Worker>,
-    connection: &Arc<Connection>,
-    mut parts: Parts,
-    incoming: Incoming,
-    body: Option<OpenBody>,
-    target: Target<'a>,
+    target: Target<'_>,
     id: RequestId,
-) -> impl Future<Output = Response<ResponseBody>> + use<'a> {
+) -> Answering {
+    let (mut parts, incoming) = request.into_parts();
     let audience = audience(Some(&target), &parts.headers);
     let path = parts.uri.path();
-    let mut exchange = Exchange::begin(worker, connection, id, target.config_type, &parts.method, path);
-    async move {
-        match forward(&mut exchange, target, &mut parts, incoming, body).await {
-            Ok(answer) => match relay::respond(exchange, answer) {
-                Relayed::Now(response) => response,
-                Relayed::Later(response) => response.await,
-            },
-            Err(error) => {
-                let outcome = match error.kind {
-                    ErrorKind::UpstreamFailed | ErrorKind::Timeout => RequestOutcome::UpstreamFailed,
-                    _ => RequestOutcome::Refused,
-                };
-                exchange.end(error.kind.status(), outcome);
-                error.response(audience, exchange.id.as_str())
+    let mut exchange =
+        Exchange::begin(worker, connection, id, target.config_type, audience, &parts.method, path);
+    let known = exchange.remembered_key();
+    match client_key::authenticate(&mut parts, target.config_type, &worker.proxy_keys, known) {
+        Err(error) => Answering::now(exchange.refuse(&error)),
+        Ok(None) => {
+            // The target borrows from what goes into the future.
+            let path = parts.uri.path_and_query().cloned();
+            Answering::later(proxied_by_body_key(exchange, path, parts, incoming, body))
+        }
+        Ok(Some(key)) => {
+            match admit(&mut exchange, key, &target, &mut parts, Upload::Coming(incoming, body)) {
+                Ok((ask, upgrade)) => Answering::later(forward(exchange, ask, upgrade)),
+                Err(error) => Answering::now(exchange.refuse(&error)),
             }
         }
     }
 }
 
-/// Authenticate, find the service, check, forward: in this order, so that nobody learns anything without a proxy key.
-async fn forward(
-    exchange: &mut Exchange,
-    target: Target<'_>,
-    parts: &mut Parts,
+async fn proxied_by_body_key(
+    mut exchange: Box<Exchange>,
+    path: Option<PathAndQuery>,
+    mut parts: Parts,
     incoming: Incoming,
-    open_body: Option<OpenBody>,
-) -> Result<Answer, ProxyError> {
-    let worker = Rc::clone(&exchange.worker);
-    let shown =
-        client_key::authenticate(parts, target.config_type, &worker.proxy_keys, exchange.remembered_key())?;
-    let (key, upload) = match shown {
-        Some(key) => (key, Upload::Coming(incoming, open_body)),
-        None => Box::pin(body_key::authenticate(&worker, &target, parts, incoming, open_body)).await?,
+    body: Option<OpenBody>,
+) -> Response<ResponseBody> {
+    let Some(target) = path.as_ref().and_then(|path| Target::of(path.path())) else {
+        return exchange.refuse(&no_such_service());
     };
+    let worker = Rc::clone(&exchange.worker);
+    let admitted = match body_key::authenticate(&worker, &target, &mut parts, incoming, body).await {
+        Ok((key, upload)) => admit(&mut exchange, key, &target, &mut parts, upload),
+        Err(error) => Err(error),
+    };
+    match admitted {
+        Ok((ask, upgrade)) => Box::pin(forward(exchange, ask, upgrade)).await,
+        Err(error) => exchange.refuse(&error),
+    }
+}
+
+/// Finds the service and checks the request: after its proxy key, so that nobody learns anything without one.
+fn admit(
+    exchange: &mut Exchange,
+    key: u32,
+    target: &Target<'_>,
+    parts: &mut Parts,
+    upload: Upload,
+) -> Result<(Ask, Option<Upgrade>), ProxyError> {
     exchange.proxy_key = Some(key);
+    let worker = &exchange.worker;
     let route = worker.route(target.config_type, target.slug).ok_or_else(no_such_service)?;
     exchange.config_id = Some(route.config.id);
     let spec = &route.config.spec;
@@ -132,10 +142,20 @@ async fn forward(
         budget: Arc::clone(&worker.replay_budget),
         frame_timeout: worker.settings.client.body_timeout,
     };
-    let body = RequestBody::new(upload, limits);
+    let body = RequestBody::new(upload, limits, exchange.started());
     exchange.body = Some(body.clone());
     let outbound = Outbound::new(spec, &route.credential, parts, target.rest)?;
-    attempt::run(exchange, &route, &outbound, &body, upgrade).await
+    Ok((Ask::new(route, outbound, body), upgrade))
+}
+
+async fn forward(mut exchange: Box<Exchange>, ask: Ask, upgrade: Option<Upgrade>) -> Response<ResponseBody> {
+    match attempt::run(&mut exchange, &ask, upgrade).await {
+        Ok(answer) => {
+            let Ok(response) = relay::respond(exchange, answer).await;
+            response
+        }
+        Err(error) => exchange.refuse(&error),
+    }
 }
 
 fn no_such_service() -> ProxyError {

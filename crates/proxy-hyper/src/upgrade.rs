@@ -9,7 +9,7 @@ use rotator_core::{pool::Picked, record::RequestOutcome};
 use tokio::{io::copy_bidirectional, task::spawn_local};
 use tracing::debug;
 
-use crate::{drain::Stage, error::ProxyError, exchange::Exchange, response::ResponseBody};
+use crate::{drain::Stage, error::ProxyError, exchange::Exchange, request_id, response::ResponseBody};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
@@ -71,6 +71,7 @@ pub(crate) fn tunnel(
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *answer.headers_mut() = upstream.headers().clone();
     crate::headers::strip_hop_by_hop(answer.headers_mut());
+    request_id::put_on(answer.headers_mut(), exchange.id);
     Upgrade::put_on(answer.headers_mut());
     let drain = Rc::clone(&exchange.worker.drain);
     spawn_local(async move {

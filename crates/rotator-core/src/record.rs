@@ -1,5 +1,8 @@
 //! What is kept of one proxied request. Never a body, a header, a query or a key.
 
+use std::fmt;
+
+use http::Method;
 use jiff::Timestamp;
 
 use crate::model::{ConfigId, KeyId};
@@ -8,7 +11,7 @@ use crate::model::{ConfigId, KeyId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestRecord {
     /// What we answered as `x-request-id`.
-    pub request_id: Box<str>,
+    pub request_id: RequestId,
     /// When its head had arrived.
     pub started_at: Timestamp,
     /// Which service; `None` when it ended before one was found.
@@ -17,8 +20,8 @@ pub struct RequestRecord {
     pub key_id: Option<KeyId>,
     /// Which proxy key the client showed: its place in the list, counted from 1.
     pub proxy_key: Option<u32>,
-    /// The method's name.
-    pub method: Box<str>,
+    /// Its method.
+    pub method: Method,
     /// The path without its query, cut at 512 bytes.
     pub path: Box<str>,
     /// What the client was answered; 0 when it left before an answer.
@@ -37,6 +40,46 @@ pub struct RequestRecord {
     pub bytes_out: u64,
     /// The client's address.
     pub client: std::net::IpAddr,
+}
+
+/// The id of a request: 128 bits, written as 32 hexadecimal digits in lower case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 32]);
+
+impl RequestId {
+    /// The id with these bits.
+    pub fn from_bits(bits: u128) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bits.to_be_bytes()) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        Self(text)
+    }
+
+    /// Reads an id as it is written. `None` for everything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self::from_bits(u128::from_str_radix(text, 16).ok()?);
+        (id.as_str() == text).then_some(id)
+    }
+
+    /// Its digits.
+    pub fn as_str(&self) -> &str {
+        // Hexadecimal digits are always text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// How a request ended.
@@ -63,6 +106,22 @@ impl RequestOutcome {
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamCut => "upstream_cut",
             Self::ClientGone => "client_gone",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written_and_in_no_other_way() {
+        let id = RequestId::from_bits(0x00ab << 64 | 1);
+
+        assert_eq!(id.as_str(), "00000000000000ab0000000000000001");
+        assert_eq!(RequestId::parse(id.as_str()), Some(id));
+        for text in ["", "ab", "00000000000000AB0000000000000001", "+0000000000000ab0000000000000001"] {
+            assert_eq!(RequestId::parse(text), None, "{text}");
         }
     }
 }

@@ -70,7 +70,8 @@ pub async fn retain(store: Arc<dyn Store>, cache: Arc<dyn Cache>, logs: Logs) {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use rotator_core::record::RequestOutcome;
+    use http::Method;
+    use rotator_core::record::{RequestId, RequestOutcome};
     use tempfile::TempDir;
     use tokio::sync::mpsc;
 
@@ -79,12 +80,12 @@ mod tests {
 
     fn record() -> RequestRecord {
         RequestRecord {
-            request_id: "r1".into(),
+            request_id: RequestId::from_bits(1),
             started_at: clock::now(),
             config_id: None,
             key_id: None,
             proxy_key: None,
-            method: "GET".into(),
+            method: Method::GET,
             path: "/proxy/x".into(),
             status: 404,
             outcome: RequestOutcome::Refused,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, KeyId},
-    record::{RequestOutcome, RequestRecord},
+    record::{RequestId, RequestOutcome, RequestRecord},
     store::StoreError,
 };
 use rusqlite::{Connection, Row, Statement, ToSql, Transaction, types::ToSqlOutput};
@@ -49,12 +49,12 @@ fn insert(rows: usize) -> String {
 fn write(insert: &mut Statement<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
     let mut values = Values { insert, bound: 0 };
     for record in records {
-        values.bind(&*record.request_id)?;
+        values.bind(record.request_id.as_str())?;
         values.bind(record.started_at.as_millisecond())?;
         values.bind(record.config_id.map(|id| id.0))?;
         values.bind(record.key_id.map(|id| id.0))?;
         values.bind(record.proxy_key)?;
-        values.bind(&*record.method)?;
+        values.bind(record.method.as_str())?;
         values.bind(&*record.path)?;
         values.bind(record.status)?;
         values.bind(outcome_number(record.outcome))?;
@@ -113,18 +113,21 @@ pub(crate) fn latest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<RequestReco
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Option<RequestRecord>> {
-    let (Some(outcome), Some(client)) =
-        (outcome(row.get("outcome")?), address(row.get_ref("client")?.as_blob()?))
+    let request_id = RequestId::parse(row.get_ref("request_id")?.as_str()?);
+    let method = row.get_ref("method")?.as_str()?.parse().ok();
+    let outcome = outcome(row.get("outcome")?);
+    let client = address(row.get_ref("client")?.as_blob()?);
+    let (Some(request_id), Some(method), Some(outcome), Some(client)) = (request_id, method, outcome, client)
     else {
         return Ok(None);
     };
     Ok(Some(RequestRecord {
-        request_id: row.get("request_id")?,
+        request_id,
         started_at: rows::time(row.get("started_at")?),
         config_id: row.get::<_, Option<i64>>("config_id")?.map(ConfigId),
         key_id: row.get::<_, Option<i64>>("key_id")?.map(KeyId),
         proxy_key: row.get("proxy_key")?,
-        method: row.get("method")?,
+        method,
         path: row.get("path")?,
         status: row.get("status")?,
         outcome,

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use http::Method;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
-    record::{RequestOutcome, RequestRecord},
+    record::{RequestId, RequestOutcome, RequestRecord},
     secret::Secret,
     store::{AddedKeys, Change, NewKey, PageRequest, Store, StoreError},
 };
@@ -116,12 +117,12 @@ pub(super) fn assert_slug_conflict<T: std::fmt::Debug>(result: Result<T, StoreEr
 /// A record of a request that began so many milliseconds after all tests begin.
 pub(super) fn record(milliseconds: i64) -> RequestRecord {
     RequestRecord {
-        request_id: format!("req-{milliseconds}").into(),
+        request_id: RequestId::from_bits(milliseconds.unsigned_abs().into()),
         started_at: at(milliseconds),
         config_id: Some(ConfigId(7)),
         key_id: Some(KeyId(70)),
         proxy_key: Some(1),
-        method: "POST".into(),
+        method: Method::POST,
         path: "/llm/openai/v1/chat/completions".into(),
         status: 200,
         outcome: RequestOutcome::Completed,

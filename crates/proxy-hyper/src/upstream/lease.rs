@@ -70,7 +70,9 @@ impl Lease {
         body: &'a RequestBody,
         limit: Duration,
     ) -> impl Future<Output = Option<Result<Response<Incoming>, SendError>>> + 'a {
-        body.note_sending();
+        if !(self.reused && body.is_first_attempt()) {
+            body.note_sending();
+        }
         // Handed over here, so that no future keeps room for the request.
         let sending = match &mut self.wire {
             Wire::H1(H1 { sender, allowance, forward, timer }) => {

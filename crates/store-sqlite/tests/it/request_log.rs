@@ -2,9 +2,10 @@
 
 use std::{net::Ipv4Addr, path::Path};
 
+use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use rotator_core::{
-    record::{RequestOutcome, RequestRecord},
+    record::{RequestId, RequestOutcome, RequestRecord},
     store::Store,
 };
 
@@ -12,12 +13,12 @@ use crate::support::{files, folder, now, open};
 
 fn record(started_at: Timestamp) -> RequestRecord {
     RequestRecord {
-        request_id: "0190a1b2c3d4e5f6".into(),
+        request_id: RequestId::from_bits(1),
         started_at,
         config_id: None,
         key_id: None,
         proxy_key: None,
-        method: "GET".into(),
+        method: Method::GET,
         path: "/proxy/weather/now".into(),
         status: 404,
         outcome: RequestOutcome::Refused,
