@@ -8,7 +8,7 @@ use llm_formats::ErrorKind;
 use rotator_core::{
     access::Remembered,
     model::{ConfigId, ConfigType, KeyId},
-    record::{RequestId, RequestOutcome, RequestRecord},
+    record::{RequestId, RequestOutcome, RequestRecord, Trace},
 };
 use tokio::time::Instant;
 
@@ -35,6 +35,7 @@ pub(crate) struct Exchange {
     pub(crate) attempts: u8,
     pub(crate) body: Option<RequestBody>,
     pub(crate) bytes_out: u64,
+    pub(crate) trace: Option<Box<Trace>>,
     /// How long we took before the latest attempt went out.
     pub(crate) sent_at: Duration,
     ended: Option<(u16, RequestOutcome)>,
@@ -71,6 +72,7 @@ impl Exchange {
             attempts: 0,
             body: None,
             bytes_out: 0,
+            trace: None,
             sent_at: Duration::ZERO,
             ended: None,
             first_byte: None,
@@ -167,6 +169,7 @@ impl Drop for Exchange {
             bytes_in,
             bytes_out: self.bytes_out,
             client: self.connection.client,
+            trace: self.trace.take(),
         });
     }
 }

@@ -95,6 +95,7 @@ mod tests {
             bytes_in: 0,
             bytes_out: 0,
             client: Ipv4Addr::LOCALHOST.into(),
+            trace: None,
         }
     }
 

@@ -20,8 +20,10 @@ pub(crate) const CONFIG: &[Migration] = &[
     Migration { version: 2, sql: include_str!("../migrations/config/0002_key_rests.sql") },
 ];
 /// The steps of the request log.
-pub(crate) const REQUESTS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../migrations/requests/0001_init.sql") }];
+pub(crate) const REQUESTS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("../migrations/requests/0001_init.sql") },
+    Migration { version: 2, sql: include_str!("../migrations/requests/0002_trace.sql") },
+];
 
 /// The table that says which steps a file has taken. Its presence tells our files from others'.
 pub(crate) const LEDGER: &str = "rotator_migrations";

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, KeyId},
-    record::{RequestId, RequestOutcome, RequestRecord},
+    record::{RequestId, RequestOutcome, RequestRecord, Trace},
     store::StoreError,
 };
 use rusqlite::{Connection, Row, Statement, ToSql, Transaction, types::ToSqlOutput};
@@ -17,7 +17,7 @@ const PIECE: i64 = 5_000;
 
 /// How many records one statement appends: it costs a quarter less than one at a time.
 const ROWS: usize = 16;
-const COLUMNS: usize = 15;
+const COLUMNS: usize = 16;
 
 /// Appends records.
 pub(crate) fn append(tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
@@ -39,7 +39,7 @@ fn insert(rows: usize) -> String {
     let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     format!(
         "INSERT OR ROLLBACK INTO requests (request_id, started_at, config_id, key_id, proxy_key, method, path, status,
-             outcome, attempts, duration_us, first_byte_us, bytes_in, bytes_out, client)
+             outcome, attempts, duration_us, first_byte_us, bytes_in, bytes_out, client, trace)
          VALUES {}",
         vec![row.as_str(); rows].join(", ")
     )
@@ -64,6 +64,7 @@ fn write(insert: &mut Statement<'_>, records: &[RequestRecord]) -> rusqlite::Res
         values.bind(rows::to_integer(record.bytes_in))?;
         values.bind(rows::to_integer(record.bytes_out))?;
         values.bind(Octets::from(record.client))?;
+        values.bind(record.trace.as_deref().map(trace_text).transpose()?)?;
     }
     insert.raw_execute().map(drop)
 }
@@ -117,6 +118,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<RequestRecord>> {
     let method = row.get_ref("method")?.as_str()?.parse().ok();
     let outcome = outcome(row.get("outcome")?);
     let client = address(row.get_ref("client")?.as_blob()?);
+    let trace = row.get_ref("trace")?.as_str_or_null()?;
     let (Some(request_id), Some(method), Some(outcome), Some(client)) = (request_id, method, outcome, client)
     else {
         return Ok(None);
@@ -137,7 +139,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<RequestRecord>> {
         bytes_in: rows::count(row.get("bytes_in")?),
         bytes_out: rows::count(row.get("bytes_out")?),
         client,
+        // One that a newer version wrote may make no sense to us; the record does.
+        trace: trace.and_then(|text| serde_json::from_str(text).ok()),
     }))
+}
+
+fn trace_text(trace: &Trace) -> rusqlite::Result<String> {
+    serde_json::to_string(trace).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

@@ -6,7 +6,7 @@ use http::Method;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
-    record::{RequestId, RequestOutcome, RequestRecord},
+    record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Trace},
     secret::Secret,
     store::{AddedKeys, Change, NewKey, PageRequest, Store, StoreError},
 };
@@ -132,6 +132,27 @@ pub(super) fn record(milliseconds: i64) -> RequestRecord {
         bytes_in: 240,
         bytes_out: 976,
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        trace: Some(Box::new(trace())),
+    }
+}
+
+fn trace() -> Trace {
+    let attempt = AttemptTrace {
+        key_id: 70,
+        target: Some("https://eu.example.com".into()),
+        started_us: 12,
+        duration_us: 1_234,
+        status: Some(429),
+        outcome: "rate_limited".into(),
+        rule: Some("\"quoted\" é".into()),
+        is_hedge: true,
+    };
+    Trace {
+        keys: 3,
+        passed_over: vec![PassedOver { key_id: 71, why: "cooling".into() }],
+        passed_over_more: 1,
+        waited_us: 5,
+        attempts: vec![attempt, AttemptTrace::default()],
     }
 }
 
@@ -150,6 +171,7 @@ pub(super) fn sparse_record(milliseconds: i64) -> RequestRecord {
         bytes_in: 0,
         bytes_out: i64::MAX.unsigned_abs(),
         client: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        trace: None,
         ..record(milliseconds)
     }
 }

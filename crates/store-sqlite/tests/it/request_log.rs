@@ -28,6 +28,7 @@ fn record(started_at: Timestamp) -> RequestRecord {
         bytes_in: 0,
         bytes_out: 0,
         client: Ipv4Addr::LOCALHOST.into(),
+        trace: None,
     }
 }
 

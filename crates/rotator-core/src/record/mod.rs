@@ -1,9 +1,13 @@
 //! What is kept of one proxied request. Never a body, a header, a query or a key.
 
+mod trace;
+
 use std::fmt;
 
 use http::Method;
 use jiff::Timestamp;
+
+pub use trace::{AttemptTrace, PassedOver, Trace};
 
 use crate::model::{ConfigId, KeyId};
 
@@ -40,6 +44,8 @@ pub struct RequestRecord {
     pub bytes_out: u64,
     /// The client's address.
     pub client: std::net::IpAddr,
+    /// How it came to its answer, if there is more to tell.
+    pub trace: Option<Box<Trace>>,
 }
 
 /// The id of a request: 128 bits, written as 32 hexadecimal digits in lower case.
