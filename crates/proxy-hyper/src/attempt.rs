@@ -3,16 +3,15 @@
 
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
-use http::Response;
+use http::{Method, Response, StatusCode};
 use llm_formats::{Dialect, ErrorKind, requested_model};
 use rotator_core::{
     cache::Turn,
     model::{ApiFormat, KeyId, OutputFormat, Target},
     outcome::Outcome,
-    pool::{Ailment, KeyPool, Penalty, Picked, Wish},
+    pool::{Ailment, Picked, Wish},
     routes::Route,
 };
-use smallvec::SmallVec;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -23,8 +22,10 @@ use crate::{
     error::ProxyError,
     exchange::Exchange,
     judge::{Judgement, is_plain_success, judge},
+    plan::{Doubt, Next, Plan, Step},
     rewrite::Outbound,
-    send::{Failure, send},
+    send::{Bounds, Failure, send},
+    trace::{self, Told},
     upgrade::Upgrade,
     upstream::Lease,
 };
@@ -42,6 +43,29 @@ pub(crate) struct Answer {
     pub(crate) dialect: Option<Dialect>,
 }
 
+impl Answer {
+    fn new(
+        exchange: &Exchange,
+        ask: &Ask,
+        picked: Picked,
+        response: Response<AnswerBody>,
+        lease: Option<Lease>,
+        upgrade: Option<Upgrade>,
+        shown: &Shown,
+    ) -> Self {
+        let spec = &ask.route.config.spec;
+        Self {
+            gave_up: exchange.attempts > 1 && shown.next != Next::Stop,
+            idle_timeout: spec.limits.idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
+            dialect: client_dialect(&spec.target),
+            response,
+            picked,
+            lease,
+            upgrade,
+        }
+    }
+}
+
 /// What a client asks of a service.
 pub(crate) struct Ask {
     pub(crate) route: Arc<Route>,
@@ -50,119 +74,144 @@ pub(crate) struct Ask {
     model: OnceCell<Option<String>>,
 }
 
-/// The keys of one request.
-#[derive(Default)]
-struct Tried<'a> {
-    keys: SmallVec<[KeyId; 4]>,
-    /// What the last key was refused with, if that may have been the request's fault.
-    doubt: Option<Box<Doubt<'a>>>,
-}
-
-/// A refusal by status and rule, and what the key suffers for it.
-struct Doubt<'a> {
-    status: u16,
-    rule: &'a str,
-    penalty: Penalty,
-}
-
 /// What came of an attempt.
 type Sent = Result<(Response<AnswerBody>, Option<Lease>), Failure>;
 
 /// What an attempt showed.
-#[derive(Default)]
 struct Shown {
-    /// Another key may fare better.
-    is_refused: bool,
+    next: Next,
     /// It may have been the request's fault.
     is_doubtful: bool,
+    /// Whether the target works.
+    target_works: bool,
 }
 
-/// Sends a request with one key after the other until one is taken.
+/// Sends a request with one key after the other, and to one target after the other, until one is taken.
 pub(crate) async fn run(
     exchange: &mut Exchange,
     ask: &Ask,
     upgrade: Option<Upgrade>,
 ) -> Result<Answer, ProxyError> {
     let Ask { route, outbound, body, .. } = ask;
-    let max_attempts =
-        route.config.spec.limits.max_attempts.map_or(exchange.worker.settings.max_attempts, Into::into);
+    route.retry_budget.earn();
     let affinity = affinity::of(route, outbound, body).await;
     if route.pool.tells_models() {
         body.read_ahead().await;
     }
-    let mut tried = Tried::default();
+    let mut plan = Plan::new(exchange, ask, affinity);
     // Soon enough for the first attempt, without another look at the clock.
     let mut now = exchange.started();
-    let mut picked = pick(ask, affinity, &tried.keys, now).await.ok_or_else(|| nobody(route))?;
+    let Some(mut step) = plan.first(now).await else {
+        trace::note_nobody(exchange, ask);
+        return Err(nobody(route));
+    };
     loop {
-        tried.keys.push(picked.slot().id);
-        exchange.key_id = Some(picked.slot().id);
+        plan.begin(&step);
+        exchange.key_id = Some(step.picked.slot().id);
         exchange.attempts += 1;
-        let mut sent = send(exchange, ask, &picked, upgrade.is_some()).await;
+        let bounds = Bounds { deadline: plan.deadline(), is_upgrade: upgrade.is_some() };
+        let mut sent = send(exchange, ask, &step, bounds).await;
         let shown = match &sent {
-            Ok((response, _)) if is_plain_success(ask, &picked, response) => {
-                count(exchange, &picked, Outcome::Success);
-                Shown::default()
+            Ok((response, _)) if is_plain_success(ask, &step.picked, response) => {
+                count(exchange, &step.picked, Outcome::Success);
+                if exchange.attempts > 1 {
+                    trace::add(exchange, ask, &step, now, Told::success(response.status()));
+                }
+                Shown { next: Next::Stop, is_doubtful: false, target_works: true }
             }
             // In a box: most requests need no room for it.
-            _ => Box::pin(assess(exchange, ask, &mut picked, &mut tried, &mut sent, now)).await,
+            _ => Box::pin(assess(exchange, ask, &mut step, &mut plan, &mut sent, now)).await,
         };
-        let may_go_on = shown.is_refused && exchange.attempts < max_attempts && body.is_replayable();
-        if may_go_on {
-            now = Instant::now();
-            if let Some(next) = pick(ask, affinity, &tried.keys, now).await {
-                debug!(slug = %route.config.spec.slug, key_id = %picked.slot().id, "trying the next key");
+        tell_target(ask, &step, &shown);
+        if shown.next != Next::Stop {
+            let was_sent = !matches!(sent, Err(Failure::NotSent(_)));
+            if let Some(next) = Box::pin(plan.next(shown.next, was_sent)).await {
+                debug!(slug = %route.config.spec.slug, key_id = %step.picked.slot().id, "trying again");
                 exchange.worker.metrics.retries.add(1);
-                picked = next;
+                drop(sent);
+                step = next;
+                step.pause().await;
+                now = Instant::now();
                 continue;
             }
         }
         if shown.is_doubtful {
-            tried.forgive(&route.pool);
+            plan.forgive(route.pool.health());
         }
         let (response, lease) = sent.map_err(|failure| failure.into_error(route, body, exchange))?;
-        let idle_timeout = route.config.spec.limits.idle_timeout;
-        return Ok(Answer {
-            gave_up: exchange.attempts > 1 && shown.is_refused,
-            response,
-            lease,
-            idle_timeout: idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
-            upgrade,
-            dialect: client_dialect(&route.config.spec.target),
-            picked,
-        });
+        return Ok(Answer::new(exchange, ask, step.picked, response, lease, upgrade, &shown));
+    }
+}
+
+/// Where there are others, it matters whether a target works.
+fn tell_target(ask: &Ask, step: &Step, shown: &Shown) {
+    let targets = ask.route.targets.slots();
+    if targets.len() > 1 {
+        targets[step.target].breaker.note(shown.target_works, Instant::now().into_std());
     }
 }
 
 /// Sees what an attempt that began at `started` showed of the key, the upstream and the request.
 async fn assess<'a>(
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     ask: &'a Ask,
-    picked: &mut Picked,
-    tried: &mut Tried<'a>,
+    step: &mut Step,
+    plan: &mut Plan<'a>,
     sent: &mut Sent,
     started: Instant,
 ) -> Shown {
+    let may_repeat = is_idempotent(&ask.outbound.method);
     let response = match sent {
         Ok((response, _)) => response,
         Err(failure) => {
-            if !matches!(failure, Failure::Ours(_)) && ask.body.failure().is_none() {
-                count(exchange, picked, Outcome::UpstreamFailed);
+            let is_clients = matches!(failure, Failure::Ours(_)) || ask.body.failure().is_some();
+            if !is_clients {
+                count(exchange, &step.picked, Outcome::UpstreamFailed);
             }
-            return Shown { is_refused: matches!(failure, Failure::NotSent(_)), is_doubtful: false };
+            trace::add(exchange, ask, step, started, Told { outcome: failure.as_str(), ..Told::default() });
+            return Shown { next: failure.next(may_repeat), is_doubtful: false, target_works: is_clients };
         }
     };
-    let Judgement { verdict, penalty } = judge(ask, picked, response, started).await;
-    count(exchange, picked, verdict.outcome);
+    let Judgement { verdict, penalty, told } = judge(ask, &mut step.picked, response, started).await;
+    let status = response.status();
+    count(exchange, &step.picked, verdict.outcome);
+    if exchange.attempts > 1 || verdict.outcome != Outcome::Success {
+        let rule = Some(verdict.rule);
+        trace::add(
+            exchange,
+            ask,
+            step,
+            started,
+            Told { status: Some(status), rule, ..Told::of(verdict.outcome.kind()) },
+        );
+    }
     let penalty = penalty.filter(|_| verdict.perhaps_the_request);
     let is_doubtful = penalty.is_some();
-    let status = response.status().as_u16();
-    let doubt = penalty.map(|penalty| Box::new(Doubt { status, rule: verdict.rule, penalty }));
-    let is_request_fault = doubt.is_some_and(|doubt| tried.confirms(&ask.route.pool, doubt));
-    Shown { is_refused: verdict.outcome.is_the_keys() && !is_request_fault, is_doubtful }
+    let doubt =
+        penalty.map(|penalty| Box::new(Doubt { status: status.as_u16(), rule: verdict.rule, penalty }));
+    let is_request_fault = doubt.is_some_and(|doubt| plan.confirms(ask.route.pool.health(), doubt));
+    let has_failed = verdict.outcome == Outcome::UpstreamFailed;
+    let next = if verdict.outcome.is_the_keys() && !is_request_fault {
+        Next::OtherKey
+    } else if has_failed && (verdict.unprocessed || may_repeat && is_passing(status)) {
+        Next::Again { told, same_target: true }
+    } else {
+        Next::Stop
+    };
+    Shown { next, is_doubtful, target_works: !has_failed }
 }
 
-async fn pick(ask: &Ask, affinity: Option<u64>, tried: &[KeyId], now: Instant) -> Option<Picked> {
+/// Whether a failure may be gone in a moment.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// RFC 9110 §9.2.2.
+pub(crate) fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+pub(crate) async fn pick(ask: &Ask, affinity: Option<u64>, tried: &[KeyId], now: Instant) -> Option<Picked> {
     let pool = &ask.route.pool;
     let turn = match pool.next_turn() {
         Turn::Now(turn) => turn,
@@ -203,30 +252,6 @@ fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {
     exchange.worker.metrics.count_attempt(outcome.kind());
     let is_well = matches!(outcome, Outcome::Success | Outcome::RequestFault);
     picked.finish(is_well, exchange.started_at());
-}
-
-impl<'a> Tried<'a> {
-    /// Whether this key met with the same as the one before it: then it was the request's fault, and neither suffers.
-    fn confirms(&mut self, pool: &KeyPool, doubt: Box<Doubt<'a>>) -> bool {
-        match self.doubt.take() {
-            Some(earlier) if (earlier.status, earlier.rule) == (doubt.status, doubt.rule) => {
-                pool.health().refund(earlier.penalty);
-                pool.health().refund(doubt.penalty);
-                true
-            }
-            _ => {
-                self.doubt = Some(doubt);
-                false
-            }
-        }
-    }
-
-    /// No second key is there to confirm that it was the last key's fault.
-    fn forgive(&mut self, pool: &KeyPool) {
-        if let Some(doubt) = self.doubt.take() {
-            pool.health().refund(doubt.penalty);
-        }
-    }
 }
 
 impl Ask {

@@ -1,5 +1,7 @@
 //! What an answer says of the key, and what follows for it.
 
+use std::time::Duration;
+
 use http::{Response, header};
 use rotator_core::{
     outcome::{self, Limits, Outcome, Rest, Verdict},
@@ -21,6 +23,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) verdict: Verdict<'a>,
     /// What the key suffers for it.
     pub(crate) penalty: Option<Penalty>,
+    /// How long the upstream wants to be left alone.
+    pub(crate) told: Option<Duration>,
 }
 
 /// The present, on both clocks.
@@ -65,7 +69,7 @@ pub(crate) async fn judge<'a>(
         let (slug, key_id) = (&route.config.spec.slug, picked.slot().id);
         info!(%slug, %key_id, status, outcome = verdict.outcome.kind().as_str(), rule = verdict.rule, "key rests");
     }
-    Judgement { verdict, penalty }
+    Judgement { verdict, penalty, told: limits.wait() }
 }
 
 /// The beginning of an answer's text.

@@ -75,11 +75,12 @@ async fn status(
     let uri = query.map_or_else(|| String::from("/"), |query| format!("/?{query}"));
     let request = Request::builder().method(Method::GET).uri(uri).header("user-agent", "api-key-rotator");
     let (mut parts, ()) = request.body(()).map_err(|e| e.to_string())?.into_parts();
-    let outbound =
-        Outbound::new(spec, &Credential::of(&spec.target), &mut parts, rest).map_err(|e| e.to_string())?;
+    let (target, credential) = (spec.target.url(), Credential::of(&spec.target));
+    let outbound = Outbound::new(spec, std::iter::once(target), &credential, &mut parts, rest)
+        .map_err(|e| e.to_string())?;
     let body = RequestBody::empty();
-    let request = outbound.request(key, body.attempt(), false).map_err(|e| e.to_string())?;
-    let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
+    let request = outbound.request(0, key, body.attempt(), false).map_err(|e| e.to_string())?;
+    let origin = worker.upstreams.origin(target, spec.accept_invalid_certs);
     let mut lease = worker.upstreams.lease(&origin, TIMEOUT).await.map_err(|e| e.to_string())?;
     let response = lease
         .send(request, &body, TIMEOUT)

@@ -8,10 +8,12 @@ use http::{
     uri::PathAndQuery,
 };
 use http_body::Body as _;
+use llm_formats::ErrorKind;
 use rotator_core::{
     credential::{Credential, Place, ReadyCredential, ReadyPlace},
     model::{ApiFormat, BaseUrl, ConfigSpec, Target},
 };
+use smallvec::SmallVec;
 
 use crate::{body::AttemptBody, error::ProxyError, headers, upgrade::Upgrade};
 
@@ -22,13 +24,15 @@ const DEFAULT_ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06
 /// A request but for its key: what every attempt has in common.
 pub(crate) struct Outbound {
     pub(crate) method: Method,
-    path_and_query: PathAndQuery,
+    /// At each target of the route.
+    paths: SmallVec<[PathAndQuery; 1]>,
     headers: HeaderMap,
 }
 
 impl Outbound {
-    pub(crate) fn new(
+    pub(crate) fn new<'a>(
         spec: &ConfigSpec,
+        targets: impl Iterator<Item = &'a BaseUrl>,
         credential: &Credential,
         parts: &mut Parts,
         rest: &str,
@@ -52,8 +56,8 @@ impl Outbound {
             headers.insert(name, HeaderValue::from_static(""));
         }
         let fold = matches!(spec.target, Target::Llm { .. });
-        let path_and_query = join(spec.target.url(), rest, parts.uri.query(), fold)?;
-        Ok(Self { method, path_and_query, headers })
+        let paths = targets.map(|url| join(url, rest, parts.uri.query(), fold));
+        Ok(Self { method, paths: paths.collect::<Result<_, _>>()?, headers })
     }
 
     /// A header that the upstream will get.
@@ -61,14 +65,15 @@ impl Outbound {
         self.headers.get(name)
     }
 
-    /// The path that the upstream will get.
+    /// The path that the preferred upstream would get.
     pub(crate) fn path(&self) -> &str {
-        self.path_and_query.path()
+        self.paths.first().map_or("", PathAndQuery::path)
     }
 
     /// The request of one attempt.
     pub(crate) fn request(
         &self,
+        target: usize,
         credential: &ReadyCredential,
         body: AttemptBody,
         is_upgrade: bool,
@@ -85,16 +90,21 @@ impl Outbound {
         if is_upgrade {
             Upgrade::put_on(headers);
         }
+        let path_and_query = self.paths.get(target).ok_or_else(no_target)?;
         let path_and_query = match &credential.place {
             ReadyPlace::Header(name, value) => {
                 headers.insert(name, value.clone());
-                self.path_and_query.clone()
+                path_and_query.clone()
             }
-            ReadyPlace::Query(name, pair) => with_parameter(&self.path_and_query, name, pair.expose())?,
+            ReadyPlace::Query(name, pair) => with_parameter(path_and_query, name, pair.expose())?,
         };
         *request.uri_mut() = Uri::from(path_and_query);
         Ok(request)
     }
+}
+
+fn no_target() -> ProxyError {
+    ProxyError::new(ErrorKind::Unavailable, "this service has no such target")
 }
 
 /// Base path, rest and query, byte by byte. Nothing is resolved, so nothing can leave the base path.

@@ -2,17 +2,19 @@
 
 use std::{rc::Rc, time::Duration};
 
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use llm_formats::ErrorKind;
-use rotator_core::{model::ConfigType, pool::Picked, routes::Route};
+use rotator_core::{model::ConfigType, routes::Route};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use crate::{
     answer_body::AnswerBody,
-    attempt::Ask,
+    attempt::{Ask, is_idempotent},
     body::{BodyFailure, RequestBody},
     error::ProxyError,
     exchange::Exchange,
+    plan::{Next, Step},
     service::body_too_large,
     upgrade,
     upstream::{ConnectError, Lease},
@@ -34,20 +36,31 @@ pub(crate) enum Failure {
     Ours(ProxyError),
 }
 
+/// What bounds an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// When the head of the answer is due, all attempts together.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) is_upgrade: bool,
+}
+
 /// Sends a request with one key. A connection that died while it was idle is replaced without counting.
 pub(crate) async fn send(
     exchange: &mut Exchange,
     ask: &Ask,
-    picked: &Picked,
-    is_upgrade: bool,
+    step: &Step,
+    Bounds { deadline, is_upgrade }: Bounds,
 ) -> Result<(Response<AnswerBody>, Option<Lease>), Failure> {
     let Ask { route, outbound, body, .. } = ask;
     let spec = &route.config.spec;
     let worker = Rc::clone(&exchange.worker);
     let limits = &worker.settings.upstream;
-    let connect_timeout = spec.limits.connect_timeout.unwrap_or(limits.connect_timeout);
-    let response_timeout = response_timeout(exchange, route);
-    let origin = worker.upstreams.origin(spec.target.url(), spec.accept_invalid_certs);
+    let left = |timeout: Duration| {
+        deadline.map_or(timeout, |deadline| timeout.min(deadline.saturating_duration_since(Instant::now())))
+    };
+    let connect_timeout = left(spec.limits.connect_timeout.unwrap_or(limits.connect_timeout));
+    let url = &route.targets.slots()[step.target].url;
+    let origin = worker.upstreams.origin(url, spec.accept_invalid_certs);
     let mut replaced = 0;
     loop {
         let leased = if is_upgrade {
@@ -56,12 +69,13 @@ pub(crate) async fn send(
             worker.upstreams.lease(&origin, connect_timeout).await
         };
         let mut lease = leased.map_err(Failure::NotSent)?;
-        let request =
-            outbound.request(&picked.slot().credential, body.attempt(), is_upgrade).map_err(Failure::Ours)?;
+        let request = outbound
+            .request(step.target, &step.picked.slot().credential, body.attempt(), is_upgrade)
+            .map_err(Failure::Ours)?;
         if worker.settings.debug_headers {
             exchange.sent_at = exchange.elapsed();
         }
-        match lease.send(request, body, response_timeout).await {
+        match lease.send(request, body, left(response_timeout(exchange, route))).await {
             None => {
                 body.blame_if_awaited();
                 return Err(Failure::TimedOut);
@@ -103,12 +117,29 @@ fn response_timeout(exchange: &Exchange, route: &Route) -> Duration {
     })
 }
 
-/// RFC 9110 §9.2.2.
-fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
-}
-
 impl Failure {
+    /// The name under which it is traced.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "not_sent",
+            Self::Lost => "lost",
+            Self::TimedOut => "timed_out",
+            Self::Ours(_) => "refused",
+        }
+    }
+
+    /// What may follow, where the request itself `may_repeat`.
+    pub(crate) fn next(&self, may_repeat: bool) -> Next {
+        match self {
+            Self::NotSent(error) if error.may_pass() => Next::Again { told: None, same_target: true },
+            Self::NotSent(_) => Next::Again { told: None, same_target: false },
+            Self::Lost if may_repeat => Next::Again { told: None, same_target: true },
+            // The same again would take as long again.
+            Self::TimedOut if may_repeat => Next::Again { told: None, same_target: false },
+            Self::Lost | Self::TimedOut | Self::Ours(_) => Next::Stop,
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn into_error(self, route: &Route, body: &RequestBody, exchange: &Exchange) -> ProxyError {
         let max_bytes =

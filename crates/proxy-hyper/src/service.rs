@@ -144,7 +144,13 @@ fn admit(
     };
     let body = RequestBody::new(upload, limits, exchange.started());
     exchange.body = Some(body.clone());
-    let outbound = Outbound::new(spec, &route.credential, parts, target.rest)?;
+    let outbound = Outbound::new(
+        spec,
+        route.targets.slots().iter().map(|slot| &slot.url),
+        &route.credential,
+        parts,
+        target.rest,
+    )?;
     Ok((Ask::new(route, outbound, body), upgrade))
 }
 

@@ -10,7 +10,9 @@
 //! | [`routes`] | the immutable snapshot of active configs that the data path reads |
 //! | [`access`] | who may call: proxy keys, compared by digest |
 //! | [`credential`] | where an upstream key goes |
-//! | [`pool`] | which key is next: the rotation strategies |
+//! | [`pool`] | which key is next: the rotation strategies, and who rests |
+//! | [`targets`] | which address of an API is next, and whether a request may be sent again |
+//! | [`outcome`] | what an upstream's answer says |
 //! | [`record`] | what is kept of one request |
 //!
 //! To add a storage backend, implement [`store::Store`] in a crate of its own and run the suite of
@@ -27,4 +29,5 @@ pub mod record;
 pub mod routes;
 pub mod secret;
 pub mod store;
+pub mod targets;
 pub mod vault;

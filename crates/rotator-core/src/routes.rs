@@ -19,6 +19,7 @@ use crate::{
     outcome::RuleSet,
     pool::{Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
     store::{KeyUsage, RouteSource, Store, StoreError},
+    targets::{RetryBudget, Targets},
 };
 
 /// An active config, ready to serve.
@@ -32,6 +33,10 @@ pub struct Route {
     pub pool: KeyPool,
     /// How its answers are understood.
     pub rules: RuleSet,
+    /// Its addresses.
+    pub targets: Targets,
+    /// How often its requests may be sent again.
+    pub retry_budget: Arc<RetryBudget>,
 }
 
 /// Every active config, by slug.
@@ -262,7 +267,9 @@ impl Routes {
         }
         let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id), health);
         let rules = RuleSet::of(&config.spec.target, &[]);
-        Route { config, credential, pool, rules }
+        let targets = Targets::of(&config.spec, before.map(|route| &route.targets), self.epoch);
+        let retry_budget = before.map(|route| Arc::clone(&route.retry_budget)).unwrap_or_default();
+        Route { config, credential, pool, rules, targets, retry_budget }
     }
 }
 

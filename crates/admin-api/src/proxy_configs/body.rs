@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ApiFormat, ConfigFields, ConfigOptions, ConfigSpec, ConfigType, OutputFormat, Strategy},
+    model::{
+        ApiFormat, ConfigFields, ConfigOptions, ConfigSpec, ConfigType, OutputFormat, Strategy, TargetFields,
+    },
     store::ConfigSummary,
 };
 use serde::{Deserialize, Serialize};
@@ -58,8 +60,14 @@ pub(crate) struct ProxyConfigForm {
     /// How keys take turns. `round_robin` by default; `conversation_hash` is another name of `sticky`.
     #[schema(schema_with = strategy)]
     strategy: Option<String>,
+    /// Other addresses of the same API: regions, mirrors. They take the same keys.
+    more_targets: Option<Vec<TargetForm>>,
     /// How many keys one request may try: 1 to 10. The server's own setting by default.
     max_attempts: Option<u8>,
+    /// How often one request may be sent again because the upstream failed, where that is safe: 0 to 5, by default 1.
+    max_retries: Option<u8>,
+    /// From the head of the request to that of its answer, all attempts together, in milliseconds. No bound by default.
+    total_timeout_ms: Option<u64>,
     /// In milliseconds. The server's own setting by default.
     connect_timeout_ms: Option<u64>,
     /// In milliseconds. The server's own setting by default.
@@ -80,6 +88,24 @@ pub(crate) struct ProxyConfigForm {
     accept_invalid_certs: Option<bool>,
     /// Whether the proxy key may also stand in a JSON body of up to 64 KiB, as `api_key`; it is cut out.
     body_api_key: Option<bool>,
+}
+
+/// Another address of an API.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Target)]
+pub(crate) struct TargetForm {
+    /// Where it is.
+    #[schema(example = "https://eu.api.example.com/v1")]
+    url: String,
+    /// Its share among the addresses of its priority: 1 to 1000, by default 1, as the main address has.
+    #[serde(default = "one")]
+    #[schema(default = 1)]
+    weight: u16,
+    /// 0 to 9, by default 1. It is used when all addresses of a lower number fail; the main address has 0.
+    #[serde(default = "one")]
+    #[schema(default = 1)]
+    priority: u16,
 }
 
 /// A [`ProxyConfigForm`] that may be what was shown before, with an edit.
@@ -139,9 +165,17 @@ pub(crate) struct ProxyConfigView {
     /// How keys take turns.
     #[schema(schema_with = strategy)]
     strategy: String,
+    /// Other addresses of the same API.
+    more_targets: Vec<TargetForm>,
     /// Null means the server's own setting, here and below.
     #[schema(required)]
     max_attempts: Option<u8>,
+    /// How often one request may be sent again because the upstream failed.
+    #[schema(required)]
+    max_retries: Option<u8>,
+    /// In milliseconds, all attempts together; null means no bound.
+    #[schema(required)]
+    total_timeout_ms: Option<u64>,
     /// In milliseconds.
     #[schema(required)]
     connect_timeout_ms: Option<u64>,
@@ -214,7 +248,15 @@ impl ProxyConfigForm {
             output_format: self.output_format,
             strategy: self.strategy,
             options: ConfigOptions {
+                more_targets: self
+                    .more_targets
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(TargetForm::into_fields)
+                    .collect(),
                 max_attempts: self.max_attempts,
+                max_retries: self.max_retries,
+                total_timeout_ms: self.total_timeout_ms,
                 connect_timeout_ms: self.connect_timeout_ms,
                 response_timeout_ms: self.response_timeout_ms,
                 idle_timeout_ms: self.idle_timeout_ms,
@@ -252,7 +294,10 @@ impl ProxyConfigView {
             api_format: fields.api_format,
             output_format: fields.output_format,
             strategy: config.spec.strategy.as_str().into(),
+            more_targets: options.more_targets.into_iter().map(TargetForm::of).collect(),
             max_attempts: options.max_attempts,
+            max_retries: options.max_retries,
+            total_timeout_ms: options.total_timeout_ms,
             connect_timeout_ms: options.connect_timeout_ms,
             response_timeout_ms: options.response_timeout_ms,
             idle_timeout_ms: options.idle_timeout_ms,
@@ -268,6 +313,20 @@ impl ProxyConfigView {
             updated_at: config.updated_at,
         }
     }
+}
+
+impl TargetForm {
+    fn into_fields(self) -> TargetFields {
+        TargetFields { url: self.url, weight: self.weight, priority: self.priority }
+    }
+
+    fn of(fields: TargetFields) -> Self {
+        Self { url: fields.url, weight: fields.weight, priority: fields.priority }
+    }
+}
+
+fn one() -> u16 {
+    1
 }
 
 impl KeyCountsView {

@@ -68,6 +68,16 @@ pub(crate) enum ConnectError {
     Handshake(#[source] hyper::Error),
 }
 
+impl ConnectError {
+    /// Whether the same may succeed in a moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Resolve(_) | Self::Refused(_) | Self::Timeout | Self::Handshake(_) => true,
+            Self::Denied | Self::Loop | Self::Tls(_) | Self::Proxy => false,
+        }
+    }
+}
+
 impl Connector {
     pub(crate) async fn connect(
         &self,

@@ -40,16 +40,17 @@ async fn picky() -> Upstream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upstream_without_a_connection_is_tried_with_every_key_that_is_allowed() {
+async fn an_upstream_without_a_connection_is_tried_again_with_whatever_key_there_is() {
     let gateway = Gateway::new()
-        .generic("default", REFUSED, &["k1", "k2", "k3", "k4"])
-        .generic("twice", REFUSED, &["k1", "k2", "k3"])
-        .with(|fields| fields.options.max_attempts = Some(2))
-        .generic("single", REFUSED, &["k1"])
+        .generic("default", REFUSED, &["k1"])
+        .generic("thrice", REFUSED, &["k1", "k2"])
+        .with(|fields| fields.options.max_retries = Some(2))
+        .generic("once", REFUSED, &["k1", "k2"])
+        .with(|fields| fields.options.max_retries = Some(0))
         .start()
         .await;
 
-    for (slug, attempts) in [("default", 3), ("twice", 2), ("single", 1)] {
+    for (slug, attempts) in [("default", 2), ("thrice", 3), ("once", 1)] {
         let answer = gateway.post(&format!("/proxy/{slug}/x"), "body").await;
         assert_eq!(answer.status, 502, "{slug}");
         assert_eq!(answer.header("x-should-retry"), if attempts > 1 { "false" } else { "" }, "{slug}");
@@ -244,7 +245,8 @@ async fn a_request_that_may_have_been_processed_arrives_once() {
     for (n, (method, path, code)) in [
         (Method::POST, "/proxy/svc/closes", 502),
         (Method::POST, "/proxy/svc/hangs", 504),
-        (Method::GET, "/proxy/svc/closes", 502),
+        (Method::PATCH, "/proxy/svc/closes", 502),
+        // Twice would do no harm, but take as long again.
         (Method::GET, "/proxy/svc/hangs", 504),
     ]
     .into_iter()
@@ -323,7 +325,7 @@ async fn an_http_2_upstream_that_resets_every_stream_is_not_asked_for_ever() {
         let answer = gateway.send(Request::builder().method(method).uri("/proxy/svc/x"), "").await;
         assert_eq!(answer.status, 502);
         let sent = arrived.load(SeqCst) - before;
-        assert!(if is_get { sent <= 4 } else { sent == 1 }, "sent {sent} times");
+        assert!(if is_get { sent <= 8 } else { sent == 1 }, "sent {sent} times");
     }
 }
 

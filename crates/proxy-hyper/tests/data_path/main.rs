@@ -27,6 +27,7 @@ mod scrubbing;
 mod sticky;
 mod streaming;
 mod support;
+mod targets;
 mod timeouts;
 mod tls;
 mod transparency;

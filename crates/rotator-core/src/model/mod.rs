@@ -12,8 +12,10 @@ mod slug;
 pub use api_format::{ApiFormat, OutputFormat};
 pub use api_key::{ApiKey, KeyCounts, KeyState, Weight};
 pub use base_url::BaseUrl;
-pub use config_fields::{ConfigFields, ConfigOptions, FieldError};
+pub use config_fields::{ConfigFields, ConfigOptions, FieldError, TargetFields};
 pub use headers::HeaderRules;
 pub use ids::{ConfigId, KeyId};
-pub use proxy_config::{ConfigSpec, ConfigType, Limits, Methods, ProxyConfig, Strategy, Target};
+pub use proxy_config::{
+    ConfigSpec, ConfigType, FurtherTarget, Limits, Methods, ProxyConfig, Strategy, Target,
+};
 pub use slug::Slug;

@@ -3,7 +3,7 @@ use std::{num::NonZeroU8, str::FromStr, time::Duration};
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
-use super::{ApiFormat, BaseUrl, ConfigId, HeaderRules, OutputFormat, Slug};
+use super::{ApiFormat, BaseUrl, ConfigId, HeaderRules, OutputFormat, Slug, Weight};
 use crate::credential::Credential;
 
 /// A service that clients reach through us: where it is, how it is called, how its keys take turns.
@@ -30,6 +30,8 @@ pub struct ConfigSpec {
     pub is_active: bool,
     /// Where requests go.
     pub target: Target,
+    /// Other addresses of the same API, which take the same requests and the same keys.
+    pub more_targets: Vec<FurtherTarget>,
     /// How keys take turns.
     pub strategy: Strategy,
     /// Bounds that differ from the server's own.
@@ -71,6 +73,17 @@ pub enum Target {
     },
 }
 
+/// Another address of an API: a region, a mirror, a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FurtherTarget {
+    /// Where it is.
+    pub url: BaseUrl,
+    /// Its share of the requests, among the targets of its priority; that of the main target is 1.
+    pub weight: Weight,
+    /// Only when all targets of a lower number fail, this one is used; that of the main target is 0.
+    pub priority: u8,
+}
+
 /// `config_type`: which address a config is reached at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConfigType {
@@ -110,6 +123,10 @@ pub enum Strategy {
 pub struct Limits {
     /// How many keys one request may try.
     pub max_attempts: Option<NonZeroU8>,
+    /// How often one request may be sent again because the upstream failed, as far as that is safe.
+    pub max_retries: Option<u8>,
+    /// From the head of the request to the head of its answer, all attempts together.
+    pub total_timeout: Option<Duration>,
     /// To open a connection.
     pub connect_timeout: Option<Duration>,
     /// From the end of the request to the head of the answer.
@@ -118,6 +135,13 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
     /// Of a request's body, in bytes.
     pub max_body_bytes: Option<u64>,
+}
+
+impl ConfigSpec {
+    /// Every address that requests may go to, the main one first.
+    pub fn urls(&self) -> impl Iterator<Item = &BaseUrl> {
+        std::iter::once(self.target.url()).chain(self.more_targets.iter().map(|target| &target.url))
+    }
 }
 
 impl Target {

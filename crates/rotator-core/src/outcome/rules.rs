@@ -62,6 +62,9 @@ pub struct Rule {
     /// It may be the request's fault after all: it is, if another key meets with the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub perhaps_the_request: bool,
+    /// The upstream failed before it did anything: the request may be sent again, whatever it asks for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unprocessed: bool,
 }
 
 /// An [`Outcome`] without its particulars.
@@ -135,6 +138,8 @@ pub struct Verdict<'a> {
     pub rule: &'a str,
     /// It may be the request's fault after all.
     pub perhaps_the_request: bool,
+    /// Nothing was done: the request may be sent again.
+    pub unprocessed: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -207,8 +212,14 @@ impl RuleSet {
                 outcome: rule.says(limits, now),
                 rule: &rule.name,
                 perhaps_the_request: rule.perhaps_the_request,
+                unprocessed: rule.unprocessed,
             },
-            None => Verdict { outcome: Outcome::UpstreamFailed, rule: "no rule", perhaps_the_request: false },
+            None => Verdict {
+                outcome: Outcome::UpstreamFailed,
+                rule: "no rule",
+                perhaps_the_request: false,
+                unprocessed: false,
+            },
         }
     }
 }

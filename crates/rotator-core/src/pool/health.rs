@@ -198,6 +198,20 @@ impl Health {
         self.ward().states().map(|state| state.told.clone()).collect()
     }
 
+    /// Some keys that are passed over, at most `limit`, and how many more there are.
+    pub fn passed_over(&self, limit: usize) -> (Vec<(KeyId, &'static str)>, usize) {
+        let ward = self.ward();
+        let why = |state: &State| match state.phase {
+            Phase::Resting => Some(state.told.ailment.as_str()),
+            Phase::Trial => Some("on_trial"),
+            Phase::Over => None,
+        };
+        let some: Vec<_> =
+            ward.states().filter_map(|state| Some((state.told.key, why(state)?))).take(limit).collect();
+        let more = if some.len() < limit { 0 } else { ward.count().saturating_sub(limit) };
+        (some, more)
+    }
+
     /// How many keys rest as a whole at the moment, or await their trial, for each reason in [`Ailment::ALL`].
     pub fn count(&self) -> [usize; 3] {
         let ward = self.ward();

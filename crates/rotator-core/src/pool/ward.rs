@@ -99,6 +99,11 @@ impl Ward {
         self.patients.values().flat_map(Patient::states)
     }
 
+    /// How many keys suffer from something.
+    pub(super) fn count(&self) -> usize {
+        self.patients.len()
+    }
+
     pub(super) fn states_of(&self, key: KeyId) -> impl Iterator<Item = &State> {
         self.patients.get(&key).into_iter().flat_map(Patient::states)
     }

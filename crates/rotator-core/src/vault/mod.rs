@@ -139,11 +139,15 @@ impl Vault {
     }
 }
 
-/// Who gets a config's keys: its origin, and whether it must prove that it is the one.
+/// Who gets a config's keys: its origins, and whether they must prove that they are the ones.
 fn destination(config: ConfigId, spec: &ConfigSpec) -> Vec<u8> {
-    let url = spec.target.url();
     let proof = if spec.accept_invalid_certs { "any-certificate" } else { "valid-certificate" };
-    format!("{config} {proof} {}://{}", url.scheme(), url.authority()).into_bytes()
+    let mut text = format!("{config} {proof}");
+    for url in spec.urls() {
+        // Neither part has a space in it.
+        text.extend([" ", url.scheme().as_str(), "://", url.authority().as_str()]);
+    }
+    text.into_bytes()
 }
 
 impl Row {

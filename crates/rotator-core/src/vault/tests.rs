@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{ConfigFields, ConfigOptions};
+use crate::model::{ConfigFields, ConfigOptions, FurtherTarget, Weight};
 
 const ROW: Row = Row { config: ConfigId(7), key: KeyId(41) };
 const BASE64_KEY: &str = "+/7/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw=";
@@ -198,6 +198,11 @@ fn a_destination_is_vouched_for_with_its_config_and_under_its_data_key() {
     }
     assert!(!VAULT.vouches(ConfigId(71), &own, &digest));
     assert!(!VAULT.vouches(ConfigId(7), &own, &digest[..31]) && !VAULT.vouches(ConfigId(7), &own, &[]));
+    let mut more = own.clone();
+    let url = "https://b.example".parse().unwrap();
+    more.more_targets.push(FurtherTarget { url, weight: Weight::ONE, priority: 1 });
+    assert!(!VAULT.vouches(ConfigId(7), &more, &digest));
+    assert!(VAULT.vouches(ConfigId(7), &more, &VAULT.vouch(ConfigId(7), &more)));
     let (another, _) = Vault::create(&kek(BASE64_KEY)).unwrap();
     assert!(!another.vouches(ConfigId(7), &own, &digest));
 }

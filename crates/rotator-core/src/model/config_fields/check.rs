@@ -2,18 +2,22 @@ use std::{num::NonZeroU8, str::FromStr, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 
-use super::{ConfigFields, ConfigOptions, FieldError};
+use super::{ConfigFields, ConfigOptions, FieldError, TargetFields};
 use crate::{
     credential::{Credential, Place, Template, is_ours_to_set},
     model::{
-        ApiFormat, BaseUrl, ConfigSpec, ConfigType, HeaderRules, Limits, Methods, OutputFormat, Slug,
-        Strategy, Target,
+        ApiFormat, BaseUrl, ConfigSpec, ConfigType, FurtherTarget, HeaderRules, Limits, Methods,
+        OutputFormat, Slug, Strategy, Target, Weight,
     },
 };
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;
 const MAX_ATTEMPTS: u8 = 10;
+const MAX_RETRIES: u8 = 5;
+/// Most further targets, and their last priority.
+const MAX_TARGETS: usize = 20;
+const MAX_PRIORITY: u16 = 9;
 /// Longest settable time-out: one day.
 const MAX_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -67,6 +71,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
         }
         let slug: Option<Slug> = checks.parse("slug", &fields.slug);
         let target = target(fields, &mut checks);
+        let more_targets = more_targets(&fields.options.more_targets, &mut checks);
         let strategy: Option<Strategy> = checks.optional("strategy", text(fields.strategy.as_ref()));
         let limits = limits(&fields.options, &mut checks);
         let headers = header_rules(&fields.options, &mut checks);
@@ -78,6 +83,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
                 slug,
                 is_active: fields.is_active,
                 target,
+                more_targets,
                 strategy,
                 limits,
                 headers,
@@ -124,6 +130,29 @@ fn target(fields: &ConfigFields, checks: &mut Checks) -> Option<Target> {
     }
 }
 
+fn more_targets(targets: &[TargetFields], checks: &mut Checks) -> Vec<FurtherTarget> {
+    if targets.len() > MAX_TARGETS {
+        checks.fail("more_targets", format!("must not be more than {MAX_TARGETS}"));
+    }
+    let mut checked = Vec::new();
+    for TargetFields { url, weight, priority } in targets {
+        let url: Option<BaseUrl> = checks.parse("more_targets", url);
+        let weight = checks.keep(
+            "more_targets",
+            Weight::new((*weight).into()).ok_or_else(|| format!("must have weights of 1 to {}", Weight::MAX)),
+        );
+        let priority = u8::try_from(*priority).ok().filter(|_| *priority <= MAX_PRIORITY);
+        let priority = checks.keep(
+            "more_targets",
+            priority.ok_or_else(|| format!("must have priorities of 0 to {MAX_PRIORITY}")),
+        );
+        if let (Some(url), Some(weight), Some(priority)) = (url, weight, priority) {
+            checked.push(FurtherTarget { url, weight, priority });
+        }
+    }
+    checked
+}
+
 fn required_url(field: &'static str, value: Option<&String>, checks: &mut Checks) -> Option<BaseUrl> {
     let Some(url) = text(value) else {
         checks.fail(field, "is required, like https://api.example.com");
@@ -163,11 +192,16 @@ fn limits(options: &ConfigOptions, checks: &mut Checks) -> Limits {
     if options.max_attempts.is_some_and(|n| !(1..=MAX_ATTEMPTS).contains(&n)) {
         checks.fail("max_attempts", format!("must be 1 to {MAX_ATTEMPTS}"));
     }
+    if options.max_retries.is_some_and(|n| n > MAX_RETRIES) {
+        checks.fail("max_retries", format!("must be 0 to {MAX_RETRIES}"));
+    }
     if options.max_body_bytes == Some(0) {
         checks.fail("max_body_bytes", "must be at least 1");
     }
     Limits {
         max_attempts: options.max_attempts.and_then(NonZeroU8::new),
+        max_retries: options.max_retries,
+        total_timeout: checks.timeout("total_timeout_ms", options.total_timeout_ms),
         connect_timeout: checks.timeout("connect_timeout_ms", options.connect_timeout_ms),
         response_timeout: checks.timeout("response_timeout_ms", options.response_timeout_ms),
         idle_timeout: checks.timeout("idle_timeout_ms", options.idle_timeout_ms),

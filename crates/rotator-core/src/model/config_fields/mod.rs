@@ -44,9 +44,18 @@ pub struct ConfigFields {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConfigOptions {
+    /// Other addresses of the same API.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_targets: Vec<TargetFields>,
     /// How many keys one request may try: 1 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u8>,
+    /// How often one request may be sent again because the upstream failed: 0 to 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u8>,
+    /// In milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_timeout_ms: Option<u64>,
     /// In milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_timeout_ms: Option<u64>,
@@ -77,6 +86,24 @@ pub struct ConfigOptions {
     /// See [`Target::Llm`](super::Target::Llm).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub body_api_key: bool,
+}
+
+/// See [`FurtherTarget`](super::FurtherTarget).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetFields {
+    /// Where it is.
+    pub url: String,
+    /// 1 to 1000.
+    #[serde(default = "one")]
+    pub weight: u16,
+    /// 0 to 9.
+    #[serde(default = "one")]
+    pub priority: u16,
+}
+
+fn one() -> u16 {
+    1
 }
 
 /// What is wrong with one field, and how to mend it.

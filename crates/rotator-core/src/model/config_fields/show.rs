@@ -1,9 +1,9 @@
 use std::{num::NonZeroU8, time::Duration};
 
-use super::{ConfigFields, ConfigOptions};
+use super::{ConfigFields, ConfigOptions, TargetFields};
 use crate::{
     credential::{Credential, Place},
-    model::{ConfigSpec, Target},
+    model::{ConfigSpec, FurtherTarget, Target},
 };
 
 impl From<&ConfigSpec> for ConfigFields {
@@ -43,12 +43,25 @@ impl From<&ConfigSpec> for ConfigFields {
     }
 }
 
+impl From<&FurtherTarget> for TargetFields {
+    fn from(target: &FurtherTarget) -> Self {
+        Self {
+            url: target.url.as_str().into(),
+            weight: target.weight.get(),
+            priority: target.priority.into(),
+        }
+    }
+}
+
 impl From<&ConfigSpec> for ConfigOptions {
     fn from(spec: &ConfigSpec) -> Self {
         let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
         let rules = &spec.headers;
         Self {
+            more_targets: spec.more_targets.iter().map(TargetFields::from).collect(),
             max_attempts: spec.limits.max_attempts.map(NonZeroU8::get),
+            max_retries: spec.limits.max_retries,
+            total_timeout_ms: spec.limits.total_timeout.map(ms),
             connect_timeout_ms: spec.limits.connect_timeout.map(ms),
             response_timeout_ms: spec.limits.response_timeout.map(ms),
             idle_timeout_ms: spec.limits.idle_timeout.map(ms),

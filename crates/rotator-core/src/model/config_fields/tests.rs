@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{ConfigSpec, ConfigType};
+use crate::model::{ConfigSpec, ConfigType, TargetFields};
 
 #[expect(clippy::unnecessary_wraps, reason = "the fields are options")]
 fn some(text: &str) -> Option<String> {
@@ -34,7 +34,13 @@ fn llm() -> ConfigFields {
 /// Every optional field set, to something other than its default.
 fn full_options() -> ConfigOptions {
     ConfigOptions {
+        more_targets: vec![
+            target("https://eu.example.com/v1", 1000, 0),
+            target("http://10.0.0.1:8080", 1, 9),
+        ],
         max_attempts: Some(10),
+        max_retries: Some(0),
+        total_timeout_ms: Some(1),
         connect_timeout_ms: Some(1),
         response_timeout_ms: Some(86_400_000),
         idle_timeout_ms: Some(1500),
@@ -48,6 +54,10 @@ fn full_options() -> ConfigOptions {
         accept_invalid_certs: true,
         body_api_key: false,
     }
+}
+
+fn target(url: &str, weight: u16, priority: u16) -> TargetFields {
+    TargetFields { url: url.into(), weight, priority }
 }
 
 fn spec(fields: &ConfigFields) -> ConfigSpec {
@@ -146,6 +156,13 @@ fn each_wrong_field_is_named() {
         ("strategy", ConfigFields { strategy: some("best"), ..llm() }),
         ("max_attempts", options(|o| o.max_attempts = Some(0))),
         ("max_attempts", options(|o| o.max_attempts = Some(11))),
+        ("max_retries", options(|o| o.max_retries = Some(6))),
+        ("total_timeout_ms", options(|o| o.total_timeout_ms = Some(0))),
+        ("more_targets", options(|o| o.more_targets = vec![target("ftp://a", 1, 1)])),
+        ("more_targets", options(|o| o.more_targets = vec![target("http://a", 0, 1)])),
+        ("more_targets", options(|o| o.more_targets = vec![target("http://a", 1001, 1)])),
+        ("more_targets", options(|o| o.more_targets = vec![target("http://a", 1, 10)])),
+        ("more_targets", options(|o| o.more_targets = vec![target("http://a", 1, 1); 21])),
         ("connect_timeout_ms", options(|o| o.connect_timeout_ms = Some(0))),
         ("response_timeout_ms", options(|o| o.response_timeout_ms = Some(86_400_001))),
         ("idle_timeout_ms", options(|o| o.idle_timeout_ms = Some(u64::MAX))),

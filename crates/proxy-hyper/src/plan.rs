@@ -1,0 +1,202 @@
+//! What a request has tried, and what it may still try after an attempt that failed.
+//!
+//! Three budgets, each its own: other keys (`max_attempts`), the same again because the upstream failed (`max_retries`,
+//! and a share of all requests of the config), and the time for all of it (`total_timeout`).
+
+use std::time::Duration;
+
+use rotator_core::{
+    model::KeyId,
+    pool::{Health, Penalty, Picked},
+};
+use smallvec::SmallVec;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    attempt::{Ask, pick},
+    exchange::Exchange,
+};
+
+/// How often a request is sent again because its upstream failed, unless its config says otherwise.
+const MAX_RETRIES: u8 = 1;
+/// Before a request is sent to the same target again: any time up to this, then to twice as long, and so on.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// An upstream that asks for a longer pause is not asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a request has tried.
+pub(crate) struct Plan<'a> {
+    ask: &'a Ask,
+    affinity: Option<u64>,
+    /// Keys that the current target has seen.
+    keys: SmallVec<[KeyId; 4]>,
+    /// The current target last, by their places.
+    targets: SmallVec<[usize; 2]>,
+    /// What the last key was refused with, if that may have been the request's fault.
+    doubt: Option<Box<Doubt<'a>>>,
+    keys_left: u8,
+    retries: u8,
+    /// When the head of an answer is due.
+    deadline: Option<Instant>,
+}
+
+/// A refusal by status and rule, and what the key suffers for it.
+pub(crate) struct Doubt<'a> {
+    pub(crate) status: u16,
+    pub(crate) rule: &'a str,
+    pub(crate) penalty: Penalty,
+}
+
+/// One attempt to come.
+pub(crate) struct Step {
+    pub(crate) picked: Picked,
+    /// Its place.
+    pub(crate) target: usize,
+    pause: Duration,
+}
+
+/// What may follow an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing: what came is the client's.
+    Stop,
+    /// Another key may fare better.
+    OtherKey,
+    /// The upstream failed, and did nothing or may do it twice: another target, or the same after a while.
+    Again {
+        /// What the upstream wants to be left alone for.
+        told: Option<Duration>,
+        /// Whether the same target may be asked again.
+        same_target: bool,
+    },
+}
+
+impl Step {
+    /// Waits as long as it has to.
+    pub(crate) async fn pause(&self) {
+        if !self.pause.is_zero() {
+            // In a box, because it is rare.
+            Box::pin(sleep(self.pause)).await;
+        }
+    }
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(exchange: &Exchange, ask: &'a Ask, affinity: Option<u64>) -> Self {
+        let limits = &ask.route.config.spec.limits;
+        Self {
+            ask,
+            affinity,
+            keys: SmallVec::new(),
+            targets: SmallVec::new(),
+            doubt: None,
+            keys_left: limits.max_attempts.map_or(exchange.worker.settings.max_attempts, Into::into),
+            retries: 0,
+            deadline: limits.total_timeout.map(|timeout| exchange.started() + timeout),
+        }
+    }
+
+    /// The first attempt, at a time that is near enough.
+    pub(crate) async fn first(&mut self, now: Instant) -> Option<Step> {
+        let targets = &self.ask.route.targets;
+        let chance = if targets.slots().len() > 1 { fastrand::u64(..) } else { 0 };
+        let target = targets.pick(&[], chance, now.into_std())?;
+        self.targets.push(target);
+        let picked = pick(self.ask, self.affinity, &[], now).await?;
+        Some(Step { picked, target, pause: Duration::ZERO })
+    }
+
+    /// An attempt begins.
+    pub(crate) fn begin(&mut self, step: &Step) {
+        self.keys.push(step.picked.slot().id);
+    }
+
+    /// When the head of an answer is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The attempt that follows, if any does.
+    pub(crate) async fn next(&mut self, next: Next, was_sent: bool) -> Option<Step> {
+        if !self.ask.body.is_replayable() {
+            return None;
+        }
+        if !was_sent {
+            // Nobody has seen the key.
+            self.keys.pop();
+        }
+        match next {
+            Next::Stop => None,
+            Next::OtherKey => {
+                self.keys_left = self.keys_left.saturating_sub(1);
+                let (target, now) = (self.targets.last().copied()?, Instant::now());
+                if self.keys_left == 0 || self.is_late(now) {
+                    return None;
+                }
+                let picked = pick(self.ask, self.affinity, &self.keys, now).await?;
+                Some(Step { picked, target, pause: Duration::ZERO })
+            }
+            Next::Again { told, same_target } => self.again(told, same_target).await,
+        }
+    }
+
+    async fn again(&mut self, told: Option<Duration>, same_target: bool) -> Option<Step> {
+        let route = &self.ask.route;
+        let now = Instant::now();
+        if self.retries >= route.config.spec.limits.max_retries.unwrap_or(MAX_RETRIES) {
+            return None;
+        }
+        let other = route.targets.pick(&self.targets, fastrand::u64(..), now.into_std());
+        let (target, pause) = match other {
+            Some(other) => {
+                self.keys.clear();
+                (other, Duration::ZERO)
+            }
+            None if same_target => (self.targets.last().copied()?, self.pause(told)?),
+            None => return None,
+        };
+        if self.is_late(now + pause) {
+            return None;
+        }
+        let picked = pick(self.ask, self.affinity, &self.keys, now).await?;
+        if !route.retry_budget.spend() {
+            return None;
+        }
+        self.retries += 1;
+        self.targets.push(target);
+        Some(Step { picked, target, pause })
+    }
+
+    /// What the upstream asks for, else a time by chance that grows. `None` when that is too long to wait for.
+    fn pause(&self, told: Option<Duration>) -> Option<Duration> {
+        let longest = FIRST_PAUSE.saturating_mul(1 << self.retries.min(5)).min(LONGEST_PAUSE);
+        let pause = told.unwrap_or_else(|| longest.mul_f64(fastrand::f64()));
+        (pause <= LONGEST_PAUSE).then_some(pause)
+    }
+
+    fn is_late(&self, at: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| at >= deadline)
+    }
+
+    /// Whether this key met with the same as the one before it: then it was the request's fault, and neither suffers.
+    pub(crate) fn confirms(&mut self, health: &Health, doubt: Box<Doubt<'a>>) -> bool {
+        match self.doubt.take() {
+            Some(earlier) if (earlier.status, earlier.rule) == (doubt.status, doubt.rule) => {
+                health.refund(earlier.penalty);
+                health.refund(doubt.penalty);
+                true
+            }
+            _ => {
+                self.doubt = Some(doubt);
+                false
+            }
+        }
+    }
+
+    /// No second key is there to confirm that it was the last key's fault.
+    pub(crate) fn forgive(&mut self, health: &Health) {
+        if let Some(doubt) = self.doubt.take() {
+            health.refund(doubt.penalty);
+        }
+    }
+}

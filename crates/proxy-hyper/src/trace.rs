@@ -1,0 +1,66 @@
+//! How a request came to its answer, for its record: only when there is more to tell than that its first key answered.
+
+use http::StatusCode;
+use rotator_core::{
+    outcome::Kind,
+    record::{AttemptTrace, PassedOver, Trace},
+};
+use tokio::time::Instant;
+
+use crate::{attempt::Ask, exchange::Exchange, plan::Step};
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told<'a> {
+    pub(crate) outcome: &'a str,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) rule: Option<&'a str>,
+}
+
+impl Told<'_> {
+    pub(crate) fn success(status: StatusCode) -> Self {
+        Self { status: Some(status), ..Self::of(Kind::Success) }
+    }
+
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self { outcome: kind.as_str(), ..Self::default() }
+    }
+}
+
+/// Adds an attempt that began at `started` and has just ended.
+pub(crate) fn add(exchange: &mut Exchange, ask: &Ask, step: &Step, started: Instant, told: Told<'_>) {
+    let micros = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let targets = ask.route.targets.slots();
+    let target = (targets.len() > 1).then(|| &targets[step.target].url);
+    let attempt = AttemptTrace {
+        key_id: step.picked.slot().id.0,
+        target: target.map(|url| format!("{}://{}", url.scheme(), url.authority()).into()),
+        started_us: micros(started.saturating_duration_since(exchange.started())),
+        duration_us: micros(started.elapsed()),
+        status: told.status.map(|status| status.as_u16()),
+        outcome: told.outcome.into(),
+        rule: told.rule.map(Into::into),
+        is_hedge: false,
+    };
+    trace(exchange, ask).attempts.push(attempt);
+}
+
+/// Notes that no key was left.
+pub(crate) fn note_nobody(exchange: &mut Exchange, ask: &Ask) {
+    trace(exchange, ask);
+}
+
+fn trace<'a>(exchange: &'a mut Exchange, ask: &Ask) -> &'a mut Trace {
+    exchange.trace.get_or_insert_with(|| {
+        let pool = &ask.route.pool;
+        let (some, more) = pool.health().passed_over(Trace::MAX_PASSED_OVER);
+        let passed_over =
+            |(key, why): (rotator_core::model::KeyId, &str)| PassedOver { key_id: key.0, why: why.into() };
+        Box::new(Trace {
+            keys: u32::try_from(pool.slots().len()).unwrap_or(u32::MAX),
+            passed_over: some.into_iter().map(passed_over).collect(),
+            passed_over_more: u32::try_from(more).unwrap_or(u32::MAX),
+            ..Trace::default()
+        })
+    })
+}
