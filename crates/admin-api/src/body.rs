@@ -91,7 +91,10 @@ fn not_json(error: &serde_json::Error) -> ApiError {
 /// What a field must be, from serde's "invalid type: …, expected …", without the value that stands in between. When the
 /// field would do if it were empty, it is one of its items that is wrong.
 fn reason(error: &str, fits_when_empty: bool) -> String {
-    let expected = error.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
+    // What is not about a type is said by us, or names a field that is missing.
+    let Some((_, expected)) = error.rsplit_once("expected ") else {
+        return format!("cannot be read: {error}");
+    };
     if error.starts_with("unknown field") {
         return format!("is not a field here; known is {expected}");
     }

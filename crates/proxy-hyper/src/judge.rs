@@ -73,7 +73,7 @@ pub(crate) async fn judge<'a>(
 }
 
 /// The beginning of an answer's text.
-async fn beginning(response: &mut Response<AnswerBody>) -> Vec<u8> {
+pub(crate) async fn beginning(response: &mut Response<AnswerBody>) -> Vec<u8> {
     let packed = response.body_mut().peek().await;
     let coding = response.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
     match coding {

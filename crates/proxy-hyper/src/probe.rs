@@ -2,10 +2,11 @@
 
 use std::{rc::Rc, time::Duration};
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response};
 use rotator_core::{
     credential::{Credential, ReadyCredential},
-    model::{ApiFormat, ApiKey, ProxyConfig, Target},
+    model::{ApiFormat, ApiKey, ConfigSpec, KeyId, ProxyConfig, Target},
+    outcome::{self, Limits, Outcome, RuleSet},
     probe::{KeyProbe, ProbeReport},
 };
 use tokio::{
@@ -14,7 +15,9 @@ use tokio::{
 };
 
 use crate::{
+    answer_body::AnswerBody,
     body::RequestBody,
+    judge,
     rewrite::Outbound,
     worker::{Mail, Worker},
 };
@@ -34,7 +37,7 @@ impl KeyProbe for Probe {
         };
         let (answer, report) = oneshot::channel();
         // A worker that is gone neither takes the mail nor answers.
-        let _ = self.0.send(Mail::Probe(Box::new(config.clone()), ready, answer));
+        let _ = self.0.send(Mail::Probe(Box::new(config.clone()), key.id, ready, answer));
         report.await.unwrap_or_else(|_| failed(Duration::ZERO, "the server is stopping"))
     }
 }
@@ -43,27 +46,44 @@ fn failed(latency: Duration, message: &str) -> ProbeReport {
     ProbeReport { ok: false, status: None, latency, message: message.into() }
 }
 
-/// Sends the request and waits for the head of the answer.
-pub(crate) async fn probe(worker: &Rc<Worker>, config: &ProxyConfig, key: &ReadyCredential) -> ProbeReport {
-    let started = Instant::now();
-    let result = timeout(TIMEOUT, status(worker, config, key)).await;
-    let latency = started.elapsed();
-    match result {
-        Ok(Ok(status)) => {
-            let (ok, message) = verdict(status);
-            ProbeReport { ok, status: Some(status.as_u16()), latency, message: message.into() }
-        }
-        Ok(Err(message)) => failed(latency, &message),
-        Err(_) => failed(latency, "the upstream did not answer in time"),
-    }
-}
-
-async fn status(
+/// Sends the request, waits for the head of the answer, and lets the pool know what it says of the key.
+pub(crate) async fn probe(
     worker: &Rc<Worker>,
     config: &ProxyConfig,
+    key: KeyId,
+    credential: &ReadyCredential,
+) -> ProbeReport {
+    let (spec, started) = (&config.spec, Instant::now());
+    let answered = timeout(TIMEOUT, send(worker, spec, credential)).await;
+    let latency = started.elapsed();
+    let mut response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(message)) => return failed(latency, &message),
+        Err(_) => return failed(latency, "the upstream did not answer in time"),
+    };
+    let rules = RuleSet::of(&spec.target, &spec.rules);
+    let status = response.status().as_u16();
+    let body = if rules.needs_body(status) { judge::beginning(&mut response).await } else { Vec::new() };
+    let now = judge::now();
+    let limits = Limits::read(response.headers(), &body, now.wall);
+    let answer = outcome::Answer { status, headers: response.headers(), body: &body };
+    let verdict = rules.classify(answer, &limits, now.wall);
+    let route = worker.route(spec.target.config_type(), spec.slug.as_str());
+    if let Some(route) = route.filter(|route| route.config.id == config.id)
+        && let Some(slot) = route.pool.slot(key)
+    {
+        let health = route.pool.health();
+        health.note_probe(slot, &verdict.outcome, verdict.rule, started.into_std(), now);
+    }
+    let (ok, message) = sentence(&verdict.outcome);
+    ProbeReport { ok, status: Some(status), latency, message: message.into() }
+}
+
+async fn send(
+    worker: &Rc<Worker>,
+    spec: &ConfigSpec,
     key: &ReadyCredential,
-) -> Result<StatusCode, String> {
-    let spec = &config.spec;
+) -> Result<Response<AnswerBody>, String> {
     let (rest, query) = match &spec.target {
         Target::Generic { .. } => ("", None),
         Target::Llm { api_format, .. } => match api_format {
@@ -82,22 +102,21 @@ async fn status(
     let request = outbound.request(0, key, body.attempt(), false).map_err(|e| e.to_string())?;
     let origin = worker.upstreams.origin(target, spec.accept_invalid_certs);
     let mut lease = worker.upstreams.lease(&origin, TIMEOUT).await.map_err(|e| e.to_string())?;
-    let response = lease
-        .send(request, &body, TIMEOUT)
-        .await
-        .ok_or("the upstream did not answer in time")?
-        .map_err(|_| "the upstream closed the connection without an answer")?;
-    Ok(response.status())
+    let answered = lease.send(request, &body, TIMEOUT).await.ok_or("the upstream did not answer in time")?;
+    let response = answered.map_err(|_| "the upstream closed the connection without an answer")?;
+    Ok(response.map(AnswerBody::new))
 }
 
-fn verdict(status: StatusCode) -> (bool, &'static str) {
-    match status.as_u16() {
-        401 | 403 => (false, "the upstream refuses this key"),
-        402 => (false, "the upstream says that this key's account has no credit"),
-        429 => (false, "the upstream says that this key is over its limit"),
-        500.. => (false, "the upstream has a problem of its own"),
-        200..=399 => (true, "the upstream takes this key"),
-        _ => (
+fn sentence(outcome: &Outcome) -> (bool, &'static str) {
+    match outcome {
+        Outcome::Success => (true, "the upstream takes this key"),
+        Outcome::KeyRejected => (false, "the upstream refuses this key"),
+        Outcome::QuotaExhausted(_) => {
+            (false, "the upstream says that this key's account has no credit or quota left")
+        }
+        Outcome::RateLimited(_) => (false, "the upstream says that this key is over its limit"),
+        Outcome::UpstreamFailed => (false, "the upstream has a problem of its own"),
+        Outcome::RequestFault => (
             true,
             "the upstream answers and does not refuse this key, though it does not know the tested address",
         ),

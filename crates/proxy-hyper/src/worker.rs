@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rotator_core::{
     access::ProxyKeys,
     credential::ReadyCredential,
-    model::{ConfigType, ProxyConfig},
+    model::{ConfigType, KeyId, ProxyConfig},
     probe::ProbeReport,
     routes::{Route, RouteTable},
 };
@@ -52,7 +52,7 @@ pub(crate) enum Mail {
     /// Serve this connection.
     Socket(std::net::TcpStream, SocketAddr),
     /// Send one test request.
-    Probe(Box<ProxyConfig>, ReadyCredential, oneshot::Sender<ProbeReport>),
+    Probe(Box<ProxyConfig>, KeyId, ReadyCredential, oneshot::Sender<ProbeReport>),
     /// End requests, then connections, within this time.
     Drain(Duration),
 }
@@ -156,11 +156,11 @@ async fn run(worker: Rc<Worker>, mut inbox: mpsc::UnboundedReceiver<Mail>, conne
         tokio::select! {
             mail = inbox.recv() => match mail {
                 Some(Mail::Socket(socket, peer)) => accept(&worker, socket, peer, &connections),
-                Some(Mail::Probe(config, key, answer)) => {
+                Some(Mail::Probe(config, key, credential, answer)) => {
                     let worker = Rc::clone(&worker);
                     spawn_local(async move {
                         // Nobody waits any more when the answer cannot be delivered.
-                        let _ = answer.send(probe::probe(&worker, &config, &key).await);
+                        let _ = answer.send(probe::probe(&worker, &config, key, &credential).await);
                     });
                 }
                 Some(Mail::Drain(timeout)) => break timeout,

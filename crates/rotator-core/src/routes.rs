@@ -266,7 +266,7 @@ impl Routes {
             }
         }
         let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id), health);
-        let rules = RuleSet::of(&config.spec.target, &[]);
+        let rules = RuleSet::of(&config.spec.target, &config.spec.rules);
         let targets = Targets::of(&config.spec, before.map(|route| &route.targets), self.epoch);
         let retry_budget = before.map(|route| Arc::clone(&route.retry_budget)).unwrap_or_default();
         Route { config, credential, pool, rules, targets, retry_budget }

@@ -1,6 +1,9 @@
 //! The services that clients reach through us.
 
-mod body;
+mod form;
+mod rules;
+mod schema;
+mod view;
 
 use axum::{
     Json,
@@ -15,7 +18,11 @@ use rotator_core::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use self::body::{ProxyConfigForm, ProxyConfigView, Replacement, Status};
+pub(crate) use self::rules::{__path_test_rules, test_rules};
+use self::{
+    form::{ProxyConfigForm, Replacement, Status},
+    view::ProxyConfigView,
+};
 use crate::{
     admin::Admin,
     api_keys::Standings,

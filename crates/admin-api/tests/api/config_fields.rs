@@ -30,7 +30,10 @@ async fn every_field_survives_the_way_in_and_out() {
         "strategy": "sticky", "max_attempts": 4, "connect_timeout_ms": 1, "response_timeout_ms": 2,
         "idle_timeout_ms": 3, "max_body_bytes": 4, "set_headers": { "x-team": "a" }, "remove_headers": ["cookie"],
         "sticky_header": "x-conversation", "allow_encoded_slashes": true, "accept_invalid_certs": true,
-        "body_api_key": true,
+        "body_api_key": true, "max_retries": 0, "total_timeout_ms": 5,
+        "more_targets": [{ "url": "https://eu.example.com", "weight": 7, "priority": 2 }],
+        "rules": [{ "name": "busy", "status": ["200", "500-504"], "headers": { "x-why": "quota" }, "body": ["full"],
+            "outcome": "rate_limited", "scope": "key_model", "rest": "90s", "unprocessed": true }],
     });
 
     let shown = admin.post("/proxy-configs", written.clone()).await.body;

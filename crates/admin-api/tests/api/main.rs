@@ -14,6 +14,7 @@ mod openapi;
 mod outage;
 mod proxy_configs;
 mod reveal;
+mod rules;
 mod secrecy;
 mod session;
 mod standing;

@@ -21,7 +21,7 @@ async fn a_new_config_is_answered_whole_with_its_place() {
         "api_key_location": "query", "api_key_name": "appid", "api_key_template": "{key}", "method": "ANY",
         "target_url": "https://weather.example.com/v2", "target_base_url": null, "api_format": null,
         "output_format": null, "strategy": "round_robin", "max_attempts": null, "connect_timeout_ms": null,
-        "response_timeout_ms": null, "idle_timeout_ms": null, "max_body_bytes": null, "max_retries": null, "total_timeout_ms": null, "more_targets": [], "set_headers": {},
+        "response_timeout_ms": null, "idle_timeout_ms": null, "max_body_bytes": null, "max_retries": null, "total_timeout_ms": null, "more_targets": [], "rules": [], "set_headers": {},
         "remove_headers": [], "sticky_header": null, "allow_encoded_slashes": false, "accept_invalid_certs": false,
         "body_api_key": false,
         "key_counts": { "active": 0, "cooling": 0, "invalid": 0, "exhausted": 0, "disabled": 0 },

@@ -10,7 +10,11 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use http::Response;
-use rotator_core::{model::ConfigType, pool::Ailment};
+use rotator_core::{
+    model::ConfigType,
+    pool::Ailment,
+    probe::{KeyProbe, ProbeReport},
+};
 
 use crate::support::{
     Gateway, Running, Upstream,
@@ -288,4 +292,58 @@ async fn keys_rest_on_over_a_change_of_their_service() {
         assert_eq!(gateway.get("/proxy/svc/x").await.text(), "done");
     }
     assert_eq!(seen(&upstream, "bad"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_inside_a_success_is_understood_by_the_configs_own_rules() {
+    let upstream = unless_good(|| ok(r#"{"code": 1, "msg": "quota"}"#)).await;
+    let rule = r#"[{"name": "inside", "status": ["200"], "body": ["\"msg\": \"quota\""], "outcome": "quota_exhausted"}]"#;
+    let gateway = Gateway::new()
+        .generic("svc", &upstream.url(), &["bad", "good"])
+        .with(|fields| fields.options.rules = serde_json::from_str(rule).unwrap())
+        .start()
+        .await;
+
+    for _ in 0..6 {
+        assert_eq!(gateway.post("/proxy/svc/x", "body").await.text(), "done");
+    }
+
+    assert_eq!(seen(&upstream, "bad"), 1);
+    assert_eq!(rests(&gateway, ConfigType::Generic, "svc"), [(100, Ailment::Exhausted, None)]);
+}
+
+/// A test request with the first key.
+async fn test_first_key(gateway: &Running) -> ProbeReport {
+    let source = &gateway.sources[0];
+    gateway.proxy.as_ref().unwrap().probe().unwrap().probe(&source.config, &source.keys[0]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_request_tells_the_pool_what_it_learnt() {
+    let state = Arc::new(AtomicUsize::new(401));
+    let told = Arc::clone(&state);
+    let upstream = Upstream::reply(move |_| status(u16::try_from(told.load(SeqCst)).unwrap(), "x")).await;
+    let gateway = generic(&upstream, &["k1"]).await;
+    let resting = || rests(&gateway, ConfigType::Generic, "svc");
+
+    let report = test_first_key(&gateway).await;
+    assert_eq!((report.ok, report.status), (false, Some(401)));
+    assert_eq!(resting(), [(100, Ailment::Invalid, None)]);
+
+    state.store(200, SeqCst);
+    assert!(test_first_key(&gateway).await.ok);
+    assert_eq!(resting(), []);
+
+    // A success says nothing of a limit.
+    state.store(429, SeqCst);
+    assert!(!test_first_key(&gateway).await.ok);
+    state.store(200, SeqCst);
+    assert!(test_first_key(&gateway).await.ok);
+    assert_eq!(resting(), [(100, Ailment::Cooling, None)]);
+
+    // Nor does a failure of the upstream.
+    gateway.reset_keys();
+    state.store(500, SeqCst);
+    assert_eq!(test_first_key(&gateway).await.message, "the upstream has a problem of its own");
+    assert_eq!(resting(), []);
 }

@@ -4,7 +4,7 @@ use http::{HeaderName, Method};
 use jiff::Timestamp;
 
 use super::{ApiFormat, BaseUrl, ConfigId, HeaderRules, OutputFormat, Slug, Weight};
-use crate::credential::Credential;
+use crate::{credential::Credential, outcome::Rule};
 
 /// A service that clients reach through us: where it is, how it is called, how its keys take turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct ConfigSpec {
     pub limits: Limits,
     /// Headers added and removed.
     pub headers: HeaderRules,
+    /// How answers are understood, before what is known of the provider.
+    pub rules: Vec<Rule>,
     /// The request header whose value names a conversation, for [`Strategy::Sticky`].
     pub sticky_header: Option<HeaderName>,
     /// Whether a `%2F` in the path is passed on; refused otherwise, since servers disagree on what it means.

@@ -20,6 +20,8 @@ use crate::model::{ApiFormat, BaseUrl, Target};
 static TABLE: LazyLock<Table> = LazyLock::new(|| read(include_str!("rules.json")).unwrap_or_default());
 /// The version of the table's form that this program reads.
 const VERSION: u32 = 1;
+/// Longest name of a rule, in characters.
+const MAX_NAME: usize = 100;
 /// Those that HTTP has.
 const STATUSES: std::ops::RangeInclusive<u16> = 100..=599;
 
@@ -257,6 +259,27 @@ impl Provider {
 }
 
 impl Rule {
+    /// What is wrong with a rule that can be read but never decides, or would harm.
+    pub fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        if name.trim().is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(format!("must have names of 1 to {MAX_NAME} characters without control characters"));
+        }
+        if self.status.is_empty() {
+            return Err(format!("must name a status each; \"{name}\" names none"));
+        }
+        if let Some(header) = self.headers.keys().find(|name| HeaderName::try_from(name.as_str()).is_err()) {
+            return Err(format!("must name headers; \"{}\" of \"{name}\" is none", header.as_str()));
+        }
+        let plain_success = self.fits_status(200) && self.headers.is_empty() && self.body.is_empty();
+        if plain_success && self.outcome != Kind::Success {
+            return Err(format!(
+                "must not take every 200 for a failure, as \"{name}\" does; name a body or a header"
+            ));
+        }
+        Ok(())
+    }
+
     fn fits_status(&self, status: u16) -> bool {
         self.status.iter().any(|range| range.contains(status))
     }

@@ -159,6 +159,23 @@ impl Health {
         Some(Penalty { place, serial, before })
     }
 
+    /// Notes what a test request with a key showed. It brings back one that was not accepted before; of limits and
+    /// quotas it can only tell bad news, since it asks for nothing that counts.
+    pub fn note_probe(
+        &self,
+        slot: &Arc<KeySlot>,
+        outcome: &Outcome,
+        reason: &str,
+        started: Instant,
+        now: Now,
+    ) {
+        if *outcome == Outcome::Success {
+            self.ward().forget(slot.id, |state| state.told.ailment == Ailment::Invalid);
+        } else {
+            self.note(&mut Picked::new(Arc::clone(slot), None), outcome, reason, None, started, now);
+        }
+    }
+
     fn note_success(&self, slot: &KeySlot, model: Option<&str>, was_trial: bool) {
         if !was_trial && slot.is_well() {
             return;

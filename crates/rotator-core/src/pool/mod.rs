@@ -94,7 +94,13 @@ impl KeyPool {
 
     /// Whether this key is in rotation.
     pub fn has(&self, key: KeyId) -> bool {
-        self.slots.binary_search_by_key(&key, |slot| slot.id).is_ok()
+        self.slot(key).is_some()
+    }
+
+    /// This key, if it is in rotation.
+    pub fn slot(&self, key: KeyId) -> Option<&Arc<KeySlot>> {
+        let place = self.slots.binary_search_by_key(&key, |slot| slot.id).ok()?;
+        self.slots.get(place)
     }
 
     /// How the keys stand.

@@ -9,6 +9,7 @@ use crate::{
         ApiFormat, BaseUrl, ConfigSpec, ConfigType, FurtherTarget, HeaderRules, Limits, Methods,
         OutputFormat, Slug, Strategy, Target, Weight,
     },
+    outcome::Rule,
 };
 
 /// Longest name, in characters.
@@ -18,6 +19,7 @@ const MAX_RETRIES: u8 = 5;
 /// Most further targets, and their last priority.
 const MAX_TARGETS: usize = 20;
 const MAX_PRIORITY: u16 = 9;
+const MAX_RULES: usize = 50;
 /// Longest settable time-out: one day.
 const MAX_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -75,6 +77,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
         let strategy: Option<Strategy> = checks.optional("strategy", text(fields.strategy.as_ref()));
         let limits = limits(&fields.options, &mut checks);
         let headers = header_rules(&fields.options, &mut checks);
+        check_rules(&fields.options.rules, &mut checks);
         let sticky_header = text(fields.options.sticky_header.as_ref())
             .and_then(|name| checks.header_name("sticky_header", name));
         match (slug, target, strategy) {
@@ -87,6 +90,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
                 strategy,
                 limits,
                 headers,
+                rules: fields.options.rules.clone(),
                 sticky_header,
                 allow_encoded_slashes: fields.options.allow_encoded_slashes,
                 accept_invalid_certs: fields.options.accept_invalid_certs,
@@ -206,6 +210,17 @@ fn limits(options: &ConfigOptions, checks: &mut Checks) -> Limits {
         response_timeout: checks.timeout("response_timeout_ms", options.response_timeout_ms),
         idle_timeout: checks.timeout("idle_timeout_ms", options.idle_timeout_ms),
         max_body_bytes: options.max_body_bytes,
+    }
+}
+
+fn check_rules(rules: &[Rule], checks: &mut Checks) {
+    if rules.len() > MAX_RULES {
+        checks.fail("rules", format!("must not be more than {MAX_RULES}"));
+    }
+    for rule in rules {
+        if let Err(reason) = rule.check() {
+            checks.fail("rules", reason);
+        }
     }
 }
 

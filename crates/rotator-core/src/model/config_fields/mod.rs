@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::Rule;
+
 /// A proxy config in its flat form, as a JSON body or a table row has it. [`ConfigSpec`](super::ConfigSpec) is the checked form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigFields {
@@ -74,6 +76,9 @@ pub struct ConfigOptions {
     /// Taken from every request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove_headers: Vec<String>,
+    /// See [`ConfigSpec::rules`](super::ConfigSpec::rules).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// Names the conversation under `sticky`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sticky_header: Option<String>,

@@ -72,6 +72,7 @@ impl From<&ConfigSpec> for ConfigOptions {
                 .map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
                 .collect(),
             remove_headers: rules.remove.iter().map(ToString::to_string).collect(),
+            rules: spec.rules.clone(),
             sticky_header: spec.sticky_header.as_ref().map(ToString::to_string),
             allow_encoded_slashes: spec.allow_encoded_slashes,
             accept_invalid_certs: spec.accept_invalid_certs,

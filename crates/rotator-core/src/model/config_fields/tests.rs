@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use serde_json::json;
+
 use super::*;
 use crate::model::{ConfigSpec, ConfigType, TargetFields};
 
@@ -49,11 +51,21 @@ fn full_options() -> ConfigOptions {
             .map(|(name, value)| (name.into(), value.into()))
             .into(),
         remove_headers: vec!["User-Agent".into(), "x-debug".into()],
+        rules: serde_json::from_value(json!([
+            {"name": "error inside", "status": ["200"], "body": ["\"error\""], "outcome": "rate_limited", "rest": "90s"},
+            {"name": "x", "status": ["500-504", "418"], "headers": {"X-Why": "quota"}, "outcome": "quota_exhausted",
+             "scope": "key_model", "until": "midnight_utc", "perhaps_the_request": true, "unprocessed": true},
+        ]))
+        .unwrap(),
         sticky_header: some("X-Conversation"),
         allow_encoded_slashes: true,
         accept_invalid_certs: true,
         body_api_key: false,
     }
+}
+
+fn rule(name: &str, status: &[&str]) -> Rule {
+    serde_json::from_value(json!({"name": name, "status": status, "outcome": "key_rejected"})).unwrap()
 }
 
 fn target(url: &str, weight: u16, priority: u16) -> TargetFields {
@@ -137,7 +149,7 @@ fn each_wrong_field_is_named() {
         change(&mut fields.options);
         fields
     };
-    let cases = [
+    let cases = vec![
         ("name", ConfigFields { name: " ".into(), ..generic() }),
         ("name", ConfigFields { name: "n".repeat(201), ..generic() }),
         ("name", ConfigFields { name: "a\u{7}b".into(), ..generic() }),
@@ -156,6 +168,10 @@ fn each_wrong_field_is_named() {
         ("strategy", ConfigFields { strategy: some("best"), ..llm() }),
         ("max_attempts", options(|o| o.max_attempts = Some(0))),
         ("max_attempts", options(|o| o.max_attempts = Some(11))),
+        ("rules", options(|o| o.rules = vec![rule("", &["401"])])),
+        ("rules", options(|o| o.rules = vec![rule("r", &[])])),
+        ("rules", options(|o| o.rules = vec![rule("all", &["200-299"])])),
+        ("rules", options(|o| o.rules = vec![rule("r", &["401"]); 51])),
         ("max_retries", options(|o| o.max_retries = Some(6))),
         ("total_timeout_ms", options(|o| o.total_timeout_ms = Some(0))),
         ("more_targets", options(|o| o.more_targets = vec![target("ftp://a", 1, 1)])),
