@@ -99,12 +99,11 @@ pub(crate) async fn run(
         body.read_ahead().await;
     }
     let mut plan = Plan::new(exchange, ask, affinity);
-    // Soon enough for the first attempt, without another look at the clock.
-    let mut now = exchange.started();
-    let Some(mut step) = plan.first(now).await else {
+    let Some(mut step) = plan.first(exchange).await else {
         trace::note_nobody(exchange, ask);
         return Err(nobody(route));
     };
+    let mut now = exchange.ready();
     loop {
         plan.begin(&step);
         exchange.key_id = Some(step.picked.slot().id);
@@ -242,6 +241,9 @@ fn nobody(route: &Route) -> ProxyError {
             ErrorKind::Unavailable,
             "the upstream accepts no key of this service; replace them, or reset them if they are right",
         ),
+        None if route.pool.may_be_at_work() => {
+            (ErrorKind::RateLimited, "every key of this service is at work; try again in a moment")
+        }
         None => (ErrorKind::Unavailable, "no key of this service is free; try again in a moment"),
     };
     let gave_up = route.pool.slots().is_empty();

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use llm_formats::ErrorKind;
 use rotator_core::{
     access::Remembered,
+    caps::Permit,
     model::{ConfigId, ConfigType, KeyId},
     record::{RequestId, RequestOutcome, RequestRecord, Trace},
 };
@@ -16,6 +17,7 @@ use crate::{
     body::RequestBody,
     connection::{ActiveRequest, Connection},
     error::{Audience, ProxyError},
+    queue::Client,
     response::ResponseBody,
     worker::{Worker, wall_clock},
 };
@@ -36,6 +38,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Option<RequestBody>,
     pub(crate) bytes_out: u64,
     pub(crate) trace: Option<Box<Trace>>,
+    /// Its place in a service that serves so many at a time only.
+    pub(crate) permit: Option<Permit>,
     /// How long we took before the latest attempt went out.
     pub(crate) sent_at: Duration,
     ended: Option<(u16, RequestOutcome)>,
@@ -73,6 +77,7 @@ impl Exchange {
             body: None,
             bytes_out: 0,
             trace: None,
+            permit: None,
             sent_at: Duration::ZERO,
             ended: None,
             first_byte: None,
@@ -93,6 +98,17 @@ impl Exchange {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// When its first attempt began, near enough.
+    pub(crate) fn ready(&self) -> Instant {
+        let waited = self.trace.as_ref().map_or(0, |trace| trace.waited_us);
+        self.started + Duration::from_micros(waited)
+    }
+
+    /// Who waits, if it has to.
+    pub(crate) fn client(&self) -> Client {
+        (self.proxy_key, self.connection.client)
     }
 
     pub(crate) fn started_at(&self) -> Timestamp {

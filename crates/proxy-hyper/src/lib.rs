@@ -37,6 +37,7 @@ mod local_exec;
 mod metrics;
 mod plan;
 mod probe;
+mod queue;
 mod record;
 mod relay;
 mod request_id;

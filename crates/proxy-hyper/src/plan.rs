@@ -3,18 +3,19 @@
 //! Three budgets, each its own: other keys (`max_attempts`), the same again because the upstream failed (`max_retries`,
 //! and a share of all requests of the config), and the time for all of it (`total_timeout`).
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use rotator_core::{
     model::KeyId,
     pool::{Health, Penalty, Picked},
 };
 use smallvec::SmallVec;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::{
     attempt::{Ask, pick},
     exchange::Exchange,
+    trace,
 };
 
 /// How often a request is sent again because its upstream failed, unless its config says otherwise.
@@ -96,14 +97,61 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The first attempt, at a time that is near enough.
-    pub(crate) async fn first(&mut self, now: Instant) -> Option<Step> {
+    /// The first attempt. Where a request may wait for a key, and has to, it does.
+    pub(crate) async fn first(&mut self, exchange: &mut Exchange) -> Option<Step> {
+        // Soon enough, without another look at the clock.
+        let now = exchange.started();
         let targets = &self.ask.route.targets;
         let chance = if targets.slots().len() > 1 { fastrand::u64(..) } else { 0 };
         let target = targets.pick(&[], chance, now.into_std())?;
         self.targets.push(target);
-        let picked = pick(self.ask, self.affinity, &[], now).await?;
-        Some(Step { picked, target, pause: Duration::ZERO })
+        let config = &self.ask.route.config;
+        let waits = config.spec.limits.queue_wait.is_some();
+        let picked = if waits && exchange.worker.queues.is_waited_for(config.id) {
+            None
+        } else {
+            pick(self.ask, self.affinity, &[], now).await
+        };
+        let picked = match picked {
+            None if waits => Box::pin(self.wait(exchange)).await,
+            picked => picked,
+        };
+        Some(Step { picked: picked?, target, pause: Duration::ZERO })
+    }
+
+    /// Waits for a key, in turn with other clients.
+    async fn wait(&self, exchange: &mut Exchange) -> Option<Picked> {
+        let Ask { route, .. } = self.ask;
+        let last = exchange.started() + route.config.spec.limits.queue_wait?;
+        let last = self.deadline.map_or(last, |deadline| deadline.min(last));
+        if route.pool.slots().is_empty() || self.next_chance() > last {
+            return None;
+        }
+        let queues = Rc::clone(&exchange.worker.queues);
+        let ticket = queues.join(route.config.id, exchange.client())?;
+        timeout_at(last, ticket.turn()).await.ok()?;
+        loop {
+            let next = self.next_chance();
+            if next > last {
+                return None;
+            }
+            sleep_until(next).await;
+            if let Some(picked) = pick(self.ask, self.affinity, &[], Instant::now()).await {
+                trace::note_wait(exchange, self.ask);
+                return Some(picked);
+            }
+        }
+    }
+
+    /// When it is worth looking for a key again.
+    fn next_chance(&self) -> Instant {
+        const SOON: Duration = Duration::from_millis(20);
+        let (pool, soon) = (&self.ask.route.pool, Instant::now() + SOON);
+        match pool.health().next_to_end() {
+            Some((_, at)) if !pool.may_be_at_work() => Instant::from_std(at).max(soon),
+            // At work, or on trial.
+            _ => soon,
+        }
     }
 
     /// An attempt begins.

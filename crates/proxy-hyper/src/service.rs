@@ -1,13 +1,18 @@
 //! The life of one request, whole.
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind};
 use rotator_core::{
-    model::{ConfigType, Target as ConfigTarget},
+    caps::{Closed, Permit},
+    model::{Caps, ConfigType, Target as ConfigTarget},
     record::RequestId,
     routes::Route,
 };
@@ -151,6 +156,8 @@ fn admit(
         parts,
         target.rest,
     )?;
+    let permit = enter(&route, exchange.started().into_std())?;
+    exchange.permit = permit;
     Ok((Ask::new(route, outbound, body), upgrade))
 }
 
@@ -166,6 +173,21 @@ async fn forward(mut exchange: Box<Exchange>, ask: Ask, upgrade: Option<Upgrade>
 
 fn no_such_service() -> ProxyError {
     ProxyError::new(ErrorKind::NotFound, "there is no active service of this name")
+}
+
+fn enter(route: &Route, now: Instant) -> Result<Option<Permit>, ProxyError> {
+    let caps = &route.config.spec.caps;
+    if *caps == Caps::default() {
+        return Ok(None);
+    }
+    let (message, retry_after) = match route.gate.enter(caps, now) {
+        Ok(permit) => return Ok(permit),
+        Err(Closed::Full) => {
+            ("this service serves as many requests as it may at a time", Duration::from_secs(1))
+        }
+        Err(Closed::For(wait)) => ("this service has served as many requests as it may in a minute", wait),
+    };
+    Err(ProxyError { retry_after: Some(retry_after), ..ProxyError::new(ErrorKind::RateLimited, message) })
 }
 
 fn check_method(route: &Route, method: &Method) -> Result<(), ProxyError> {

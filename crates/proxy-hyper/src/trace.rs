@@ -1,5 +1,7 @@
 //! How a request came to its answer, for its record: only when there is more to tell than that its first key answered.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use rotator_core::{
     outcome::Kind,
@@ -29,7 +31,6 @@ impl Told<'_> {
 
 /// Adds an attempt that began at `started` and has just ended.
 pub(crate) fn add(exchange: &mut Exchange, ask: &Ask, step: &Step, started: Instant, told: Told<'_>) {
-    let micros = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let targets = ask.route.targets.slots();
     let target = (targets.len() > 1).then(|| &targets[step.target].url);
     let attempt = AttemptTrace {
@@ -45,9 +46,19 @@ pub(crate) fn add(exchange: &mut Exchange, ask: &Ask, step: &Step, started: Inst
     trace(exchange, ask).attempts.push(attempt);
 }
 
+/// Notes that the request has waited for its first key until now.
+pub(crate) fn note_wait(exchange: &mut Exchange, ask: &Ask) {
+    let waited = micros(exchange.elapsed());
+    trace(exchange, ask).waited_us = waited;
+}
+
 /// Notes that no key was left.
 pub(crate) fn note_nobody(exchange: &mut Exchange, ask: &Ask) {
     trace(exchange, ask);
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn trace<'a>(exchange: &'a mut Exchange, ask: &Ask) -> &'a mut Trace {

@@ -37,6 +37,7 @@ use crate::{
     drain::{Drain, Stage},
     metrics::WorkerMetrics,
     probe,
+    queue::Queues,
     record::Recorder,
     request_id::RequestIds,
     serve::serve,
@@ -75,6 +76,7 @@ pub(crate) struct Worker {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) proxy_keys: Arc<ProxyKeys>,
     pub(crate) upstreams: Upstreams,
+    pub(crate) queues: Rc<Queues>,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Arc<WorkerMetrics>,
     pub(crate) drain: Rc<Drain>,
@@ -129,6 +131,7 @@ pub(crate) fn start(
             };
             let worker = Rc::new(Worker {
                 upstreams: Upstreams::new(connector, Arc::clone(&metrics)),
+                queues: Rc::default(),
                 recorder: Recorder::new(parts.records, Arc::clone(&metrics)),
                 routes: RefCell::new(Cache::new(Arc::clone(parts.routes.table()))),
                 client_limits: Arc::new(parts.settings.client.clone()),

@@ -11,6 +11,7 @@
 //! | [`access`] | who may call: proxy keys, compared by digest |
 //! | [`credential`] | where an upstream key goes |
 //! | [`pool`] | which key is next: the rotation strategies, and who rests |
+//! | [`caps`] | what a service, or each of its keys, may do at most |
 //! | [`targets`] | which address of an API is next, and whether a request may be sent again |
 //! | [`outcome`] | what an upstream's answer says |
 //! | [`record`] | what is kept of one request |
@@ -20,6 +21,7 @@
 
 pub mod access;
 pub mod cache;
+pub mod caps;
 pub mod credential;
 pub mod model;
 pub mod outcome;

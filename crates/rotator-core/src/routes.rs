@@ -14,6 +14,7 @@ use tracing::warn;
 
 use crate::{
     cache::Cache,
+    caps::Gate,
     credential::Credential,
     model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
     outcome::RuleSet,
@@ -35,6 +36,8 @@ pub struct Route {
     pub rules: RuleSet,
     /// Its addresses.
     pub targets: Targets,
+    /// Lets requests in.
+    pub gate: Arc<Gate>,
     /// How often its requests may be sent again.
     pub retry_budget: Arc<RetryBudget>,
 }
@@ -265,11 +268,17 @@ impl Routes {
                 }
             }
         }
-        let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id), health);
+        let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id), health).capped(
+            config.spec.key_caps,
+            before.map(|route| &route.pool),
+            self.epoch,
+        );
         let rules = RuleSet::of(&config.spec.target, &config.spec.rules);
         let targets = Targets::of(&config.spec, before.map(|route| &route.targets), self.epoch);
+        let new_gate = || Arc::new(Gate::new(self.epoch));
+        let gate = before.map_or_else(new_gate, |route| Arc::clone(&route.gate));
         let retry_budget = before.map(|route| Arc::clone(&route.retry_budget)).unwrap_or_default();
-        Route { config, credential, pool, rules, targets, retry_budget }
+        Route { config, credential, pool, rules, targets, gate, retry_budget }
     }
 }
 

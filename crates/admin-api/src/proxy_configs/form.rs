@@ -71,6 +71,16 @@ pub(crate) struct ProxyConfigForm {
     idle_timeout_ms: Option<u64>,
     /// In bytes. The server's own setting by default.
     max_body_bytes: Option<u64>,
+    /// Requests at a time, at most; more are answered with a 429. No bound by default.
+    max_concurrent: Option<u32>,
+    /// Requests in any minute, at most. No bound by default.
+    max_per_minute: Option<u32>,
+    /// Of each key: requests at a time, at most. No bound by default.
+    key_max_concurrent: Option<u32>,
+    /// Of each key: requests in any minute, at most. No bound by default.
+    key_max_per_minute: Option<u32>,
+    /// How long a request may wait for a key when all of them rest, in milliseconds. Not at all by default.
+    max_queue_wait_ms: Option<u64>,
     /// Headers set on every request. Shown in clear: keys belong into the pool.
     set_headers: Option<BTreeMap<String, String>>,
     /// Headers taken from every request.
@@ -141,6 +151,11 @@ impl ProxyConfigForm {
                 response_timeout_ms: self.response_timeout_ms,
                 idle_timeout_ms: self.idle_timeout_ms,
                 max_body_bytes: self.max_body_bytes,
+                max_concurrent: self.max_concurrent,
+                max_per_minute: self.max_per_minute,
+                key_max_concurrent: self.key_max_concurrent,
+                key_max_per_minute: self.key_max_per_minute,
+                max_queue_wait_ms: self.max_queue_wait_ms,
                 set_headers: self.set_headers.unwrap_or_default(),
                 remove_headers: self.remove_headers.unwrap_or_default(),
                 rules: self.rules.unwrap_or_default(),

@@ -76,6 +76,21 @@ pub(crate) struct ProxyConfigView {
     /// In bytes.
     #[schema(required)]
     max_body_bytes: Option<u64>,
+    /// Requests at a time, at most; null means no bound, here and below.
+    #[schema(required)]
+    max_concurrent: Option<u32>,
+    /// Requests in any minute, at most.
+    #[schema(required)]
+    max_per_minute: Option<u32>,
+    /// Of each key: requests at a time, at most.
+    #[schema(required)]
+    key_max_concurrent: Option<u32>,
+    /// Of each key: requests in any minute, at most.
+    #[schema(required)]
+    key_max_per_minute: Option<u32>,
+    /// How long a request may wait for a key when all of them rest, in milliseconds; null means not at all.
+    #[schema(required)]
+    max_queue_wait_ms: Option<u64>,
     /// Headers set on every request.
     set_headers: BTreeMap<String, String>,
     /// Headers taken from every request.
@@ -142,6 +157,11 @@ impl ProxyConfigView {
             response_timeout_ms: options.response_timeout_ms,
             idle_timeout_ms: options.idle_timeout_ms,
             max_body_bytes: options.max_body_bytes,
+            max_concurrent: options.max_concurrent,
+            max_per_minute: options.max_per_minute,
+            key_max_concurrent: options.key_max_concurrent,
+            key_max_per_minute: options.key_max_per_minute,
+            max_queue_wait_ms: options.max_queue_wait_ms,
             set_headers: options.set_headers,
             remove_headers: options.remove_headers,
             rules: options.rules,

@@ -31,6 +31,7 @@ async fn every_field_survives_the_way_in_and_out() {
         "idle_timeout_ms": 3, "max_body_bytes": 4, "set_headers": { "x-team": "a" }, "remove_headers": ["cookie"],
         "sticky_header": "x-conversation", "allow_encoded_slashes": true, "accept_invalid_certs": true,
         "body_api_key": true, "max_retries": 0, "total_timeout_ms": 5,
+        "max_concurrent": 6, "max_per_minute": 7, "key_max_concurrent": 8, "key_max_per_minute": 9, "max_queue_wait_ms": 10,
         "more_targets": [{ "url": "https://eu.example.com", "weight": 7, "priority": 2 }],
         "rules": [{ "name": "busy", "status": ["200", "500-504"], "headers": { "x-why": "quota" }, "body": ["full"],
             "outcome": "rate_limited", "scope": "key_model", "rest": "90s", "unprocessed": true }],

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod body_keys;
+mod caps;
 mod connections;
 mod credentials;
 mod destination;

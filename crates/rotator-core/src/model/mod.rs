@@ -16,6 +16,6 @@ pub use config_fields::{ConfigFields, ConfigOptions, FieldError, TargetFields};
 pub use headers::HeaderRules;
 pub use ids::{ConfigId, KeyId};
 pub use proxy_config::{
-    ConfigSpec, ConfigType, FurtherTarget, Limits, Methods, ProxyConfig, Strategy, Target,
+    Caps, ConfigSpec, ConfigType, FurtherTarget, Limits, Methods, ProxyConfig, Strategy, Target,
 };
 pub use slug::Slug;

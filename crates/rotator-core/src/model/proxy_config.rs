@@ -1,4 +1,8 @@
-use std::{num::NonZeroU8, str::FromStr, time::Duration};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    str::FromStr,
+    time::Duration,
+};
 
 use http::{HeaderName, Method};
 use jiff::Timestamp;
@@ -36,6 +40,10 @@ pub struct ConfigSpec {
     pub strategy: Strategy,
     /// Bounds that differ from the server's own.
     pub limits: Limits,
+    /// What it may do at most.
+    pub caps: Caps,
+    /// What each of its keys may do at most.
+    pub key_caps: Caps,
     /// Headers added and removed.
     pub headers: HeaderRules,
     /// How answers are understood, before what is known of the provider.
@@ -120,6 +128,15 @@ pub enum Strategy {
     Sticky,
 }
 
+/// What may be done at most; `None` means as much as anybody likes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// Requests at a time.
+    pub concurrent: Option<NonZeroU32>,
+    /// Requests in any minute.
+    pub per_minute: Option<NonZeroU32>,
+}
+
 /// Bounds of one config; `None` means the server's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -137,6 +154,8 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
     /// Of a request's body, in bytes.
     pub max_body_bytes: Option<u64>,
+    /// How long a request may wait for a key when all of them rest; `None` means not at all.
+    pub queue_wait: Option<Duration>,
 }
 
 impl ConfigSpec {

@@ -223,8 +223,9 @@ impl Health {
             Phase::Trial => Some("on_trial"),
             Phase::Over => None,
         };
-        let some: Vec<_> =
-            ward.states().filter_map(|state| Some((state.told.key, why(state)?))).take(limit).collect();
+        let resting = ward.states().filter_map(|state| Some((state.told.key, why(state)?)));
+        let at_limit = ward.at_cap().map(|key| (key, "at_limit"));
+        let some: Vec<_> = resting.chain(at_limit).take(limit).collect();
         let more = if some.len() < limit { 0 } else { ward.count().saturating_sub(limit) };
         (some, more)
     }
@@ -272,9 +273,18 @@ impl Health {
         }
     }
 
-    /// The rest that ends first, and when; `None` when nobody rests.
+    /// The rest that ends first, and when; `None` when nobody rests. A key that has done all it may counts as cooling.
     pub fn next_to_end(&self) -> Option<(Ailment, Instant)> {
-        self.ward().next_to_end().map(|state| (state.told.ailment, state.until))
+        let ward = self.ward();
+        let rest = ward.next_to_end().map(|state| (state.told.ailment, state.until));
+        let room = ward.next_room().map(|at| (Ailment::Cooling, at));
+        rest.into_iter().chain(room).min_by_key(|(_, at)| *at)
+    }
+
+    /// A key has done all it may for this long: nobody need look at it.
+    pub(super) fn rest_at_cap(&self, slot: &KeySlot, time: Duration, now: Instant) {
+        // To the millisecond, and not before it.
+        self.ward().rest_at_cap(slot.id, now + time + Duration::from_millis(1));
     }
 
     /// Ends the rests that are over. `views` are the caller's, which an older snapshot may have left behind.

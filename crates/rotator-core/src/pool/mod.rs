@@ -7,6 +7,7 @@
 //! [`Health`] says who rests, and until when; `views` shows it to the picks.
 
 mod availability;
+mod capped;
 mod guide;
 mod health;
 mod least_connections;
@@ -20,8 +21,9 @@ use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
     cache::{Turn, Turns},
-    model::{KeyId, Strategy},
+    model::{Caps, KeyId, Strategy},
 };
+use capped::Capped;
 use sticky::Ring;
 use views::{View, Views};
 use weighted::WeightTable;
@@ -38,6 +40,8 @@ pub struct KeyPool {
     turns: Arc<dyn Turns>,
     health: Arc<Health>,
     views: Arc<Views>,
+    /// Where keys may not do as much as anybody likes.
+    caps: Option<Capped>,
 }
 
 /// What a pick is for.
@@ -84,7 +88,14 @@ impl KeyPool {
         };
         let slots: Arc<[Arc<KeySlot>]> = slots.into();
         let views = health.attach(&slots);
-        Self { slots, chooser, turns, health, views }
+        Self { slots, chooser, turns, health, views, caps: None }
+    }
+
+    /// The same with a bound on what each key may do. Keys that an older snapshot had too have done what they did there.
+    #[must_use]
+    pub fn capped(self, caps: Caps, before: Option<&Self>, epoch: Instant) -> Self {
+        let before = before.and_then(|pool| Some((&pool.slots, pool.caps.as_ref()?)));
+        Self { caps: Capped::new(caps, &self.slots, before, epoch), ..self }
     }
 
     /// The keys in rotation.
@@ -139,17 +150,28 @@ impl KeyPool {
         }
         let view = self.views.of(wish.model);
         loop {
-            let slot = self.slots.get(self.choose(&view, wish)?)?;
-            match slot.enter() {
-                Entry::Free => return Some(Picked::new(Arc::clone(slot), None)),
+            let place = self.choose(&view, wish)?;
+            let slot = self.slots.get(place)?;
+            let picked = match slot.enter() {
+                Entry::Free => Picked::new(Arc::clone(slot), None),
                 Entry::Trial => {
                     self.health.begin_trial(slot.id);
-                    return Some(Picked::new(Arc::clone(slot), Some(Arc::clone(&self.health))));
+                    Picked::new(Arc::clone(slot), Some(Arc::clone(&self.health)))
                 }
                 // The next choice passes it over.
-                Entry::OnTrial => {}
+                Entry::OnTrial => continue,
+            };
+            match &self.caps {
+                // Somebody else was quicker: the next choice passes it over.
+                Some(caps) if !caps.take(place, slot, wish.now, &self.health) => {}
+                _ => return Some(picked),
             }
         }
+    }
+
+    /// Whether a key may only be waiting for its requests to end.
+    pub fn may_be_at_work(&self) -> bool {
+        self.caps.as_ref().is_some_and(Capped::bounds_work)
     }
 
     fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<usize> {
@@ -161,7 +183,10 @@ impl KeyPool {
         let is_full = view.is_full();
         let is_left = |index: &usize| {
             let slot = &self.slots[*index];
-            (is_full || view.has(*index)) && slot.is_open(wish.may_try) && !wish.tried.contains(&slot.id)
+            (is_full || view.has(*index))
+                && slot.is_open(wish.may_try)
+                && !wish.tried.contains(&slot.id)
+                && self.caps.as_ref().is_none_or(|caps| caps.has_room(*index, slot, wish.now))
         };
         // The first that is left, beginning with one that has been chosen among those available.
         let left_from = |first: usize| {

@@ -22,6 +22,9 @@ pub(super) struct Ward {
     wakes: BinaryHeap<Reverse<(Instant, Place)>>,
     /// How many rests each model has.
     models: HashMap<Box<str>, usize>,
+    /// Keys that have done all they may, until when: nothing ails them.
+    at_cap: BTreeMap<KeyId, Instant>,
+    cap_wakes: BinaryHeap<Reverse<(Instant, KeyId)>>,
     /// Attempts that began before this moment say nothing about the key any more.
     fences: HashMap<KeyId, Instant>,
     serial: u64,
@@ -65,6 +68,8 @@ impl Ward {
             patients: HashMap::new(),
             wakes: BinaryHeap::new(),
             models: HashMap::new(),
+            at_cap: BTreeMap::new(),
+            cap_wakes: BinaryHeap::new(),
             fences: HashMap::new(),
             serial: 0,
             changed: BTreeSet::new(),
@@ -90,8 +95,27 @@ impl Ward {
         for (place, until) in resting.map(|state| (state.place(), state.until)).collect::<Vec<_>>() {
             self.admit(place, until);
         }
-        self.patients.keys().for_each(|key| self.show(*key));
+        self.at_cap.retain(|key, _| is_there(key));
+        self.patients.keys().chain(self.at_cap.keys()).for_each(|key| self.show(*key));
         self.set_alarm();
+    }
+
+    /// A key has done all it may until then.
+    pub(super) fn rest_at_cap(&mut self, key: KeyId, until: Instant) {
+        self.at_cap.insert(key, until);
+        self.cap_wakes.push(Reverse((until, key)));
+        self.show(key);
+        self.set_alarm();
+    }
+
+    /// The keys that have done all they may.
+    pub(super) fn at_cap(&self) -> impl Iterator<Item = KeyId> {
+        self.at_cap.keys().copied()
+    }
+
+    /// When a key may do more.
+    pub(super) fn next_room(&self) -> Option<Instant> {
+        self.cap_wakes.peek().map(|Reverse((until, _))| *until)
     }
 
     /// Every rest, those included that are over and after which nothing has succeeded yet.
@@ -101,7 +125,7 @@ impl Ward {
 
     /// How many keys suffer from something.
     pub(super) fn count(&self) -> usize {
-        self.patients.len()
+        self.patients.len() + self.at_cap.len()
     }
 
     pub(super) fn states_of(&self, key: KeyId) -> impl Iterator<Item = &State> {
@@ -221,6 +245,15 @@ impl Ward {
                 self.show(place.0);
             }
         }
+        while let Some(Reverse((until, key))) = self.cap_wakes.peek().copied()
+            && until <= now
+        {
+            self.cap_wakes.pop();
+            if self.at_cap.get(&key) == Some(&until) {
+                self.at_cap.remove(&key);
+                self.show(key);
+            }
+        }
         self.set_alarm();
     }
 
@@ -268,6 +301,7 @@ impl Ward {
         self.slots[index].stand(standing);
         let resting = || patient.into_iter().flat_map(Patient::resting_models);
         resting().for_each(|model| self.views.make(model));
+        let is_available = is_available && !self.at_cap.contains_key(&key);
         self.views.set(index, is_available, |model| !resting().any(|resting| resting == model));
     }
 
@@ -278,7 +312,8 @@ impl Ward {
         {
             self.wakes.pop();
         }
-        self.views.wake_at(self.wakes.peek().map(|Reverse((until, _))| *until));
+        let rest = self.wakes.peek().map(|Reverse((until, _))| *until);
+        self.views.wake_at(rest.into_iter().chain(self.next_room()).min());
     }
 }
 

@@ -1,4 +1,8 @@
-use std::{num::NonZeroU8, str::FromStr, time::Duration};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    str::FromStr,
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue};
 
@@ -6,7 +10,7 @@ use super::{ConfigFields, ConfigOptions, FieldError, TargetFields};
 use crate::{
     credential::{Credential, Place, Template, is_ours_to_set},
     model::{
-        ApiFormat, BaseUrl, ConfigSpec, ConfigType, FurtherTarget, HeaderRules, Limits, Methods,
+        ApiFormat, BaseUrl, Caps, ConfigSpec, ConfigType, FurtherTarget, HeaderRules, Limits, Methods,
         OutputFormat, Slug, Strategy, Target, Weight,
     },
     outcome::Rule,
@@ -55,6 +59,20 @@ impl Checks {
         ms.map(Duration::from_millis)
     }
 
+    fn caps(
+        &mut self,
+        concurrent: (&'static str, Option<u32>),
+        per_minute: (&'static str, Option<u32>),
+    ) -> Caps {
+        let mut cap = |(field, most): (&'static str, Option<u32>)| {
+            if most == Some(0) {
+                self.fail(field, "must be at least 1; leave it out for no bound");
+            }
+            most.and_then(NonZeroU32::new)
+        };
+        Caps { concurrent: cap(concurrent), per_minute: cap(per_minute) }
+    }
+
     fn header_name(&mut self, field: &'static str, name: &str) -> Option<HeaderName> {
         let parsed =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is not a header name"));
@@ -76,6 +94,13 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
         let more_targets = more_targets(&fields.options.more_targets, &mut checks);
         let strategy: Option<Strategy> = checks.optional("strategy", text(fields.strategy.as_ref()));
         let limits = limits(&fields.options, &mut checks);
+        let options = &fields.options;
+        let caps = checks
+            .caps(("max_concurrent", options.max_concurrent), ("max_per_minute", options.max_per_minute));
+        let key_caps = checks.caps(
+            ("key_max_concurrent", options.key_max_concurrent),
+            ("key_max_per_minute", options.key_max_per_minute),
+        );
         let headers = header_rules(&fields.options, &mut checks);
         check_rules(&fields.options.rules, &mut checks);
         let sticky_header = text(fields.options.sticky_header.as_ref())
@@ -89,6 +114,8 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
                 more_targets,
                 strategy,
                 limits,
+                caps,
+                key_caps,
                 headers,
                 rules: fields.options.rules.clone(),
                 sticky_header,
@@ -210,6 +237,7 @@ fn limits(options: &ConfigOptions, checks: &mut Checks) -> Limits {
         response_timeout: checks.timeout("response_timeout_ms", options.response_timeout_ms),
         idle_timeout: checks.timeout("idle_timeout_ms", options.idle_timeout_ms),
         max_body_bytes: options.max_body_bytes,
+        queue_wait: checks.timeout("max_queue_wait_ms", options.max_queue_wait_ms),
     }
 }
 

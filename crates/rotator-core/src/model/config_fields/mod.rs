@@ -70,6 +70,21 @@ pub struct ConfigOptions {
     /// In bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body_bytes: Option<u64>,
+    /// Requests at a time, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrent: Option<u32>,
+    /// Requests in any minute, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_minute: Option<u32>,
+    /// Of each key: requests at a time, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_max_concurrent: Option<u32>,
+    /// Of each key: requests in any minute, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_max_per_minute: Option<u32>,
+    /// How long a request may wait for a key when all of them rest, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_queue_wait_ms: Option<u64>,
     /// Set on every request.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set_headers: BTreeMap<String, String>,

@@ -1,4 +1,7 @@
-use std::{num::NonZeroU8, time::Duration};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    time::Duration,
+};
 
 use super::{ConfigFields, ConfigOptions, TargetFields};
 use crate::{
@@ -66,6 +69,11 @@ impl From<&ConfigSpec> for ConfigOptions {
             response_timeout_ms: spec.limits.response_timeout.map(ms),
             idle_timeout_ms: spec.limits.idle_timeout.map(ms),
             max_body_bytes: spec.limits.max_body_bytes,
+            max_concurrent: spec.caps.concurrent.map(NonZeroU32::get),
+            max_per_minute: spec.caps.per_minute.map(NonZeroU32::get),
+            key_max_concurrent: spec.key_caps.concurrent.map(NonZeroU32::get),
+            key_max_per_minute: spec.key_caps.per_minute.map(NonZeroU32::get),
+            max_queue_wait_ms: spec.limits.queue_wait.map(ms),
             set_headers: rules
                 .set
                 .iter()

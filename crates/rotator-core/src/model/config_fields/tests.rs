@@ -47,6 +47,11 @@ fn full_options() -> ConfigOptions {
         response_timeout_ms: Some(86_400_000),
         idle_timeout_ms: Some(1500),
         max_body_bytes: Some(1),
+        max_concurrent: Some(1),
+        max_per_minute: Some(2),
+        key_max_concurrent: Some(3),
+        key_max_per_minute: Some(u32::MAX),
+        max_queue_wait_ms: Some(4),
         set_headers: [("x-Team", "a"), ("X-Region", "eu\t1"), ("anthropic-beta", "")]
             .map(|(name, value)| (name.into(), value.into()))
             .into(),
@@ -172,6 +177,9 @@ fn each_wrong_field_is_named() {
         ("rules", options(|o| o.rules = vec![rule("r", &[])])),
         ("rules", options(|o| o.rules = vec![rule("all", &["200-299"])])),
         ("rules", options(|o| o.rules = vec![rule("r", &["401"]); 51])),
+        ("max_concurrent", options(|o| o.max_concurrent = Some(0))),
+        ("key_max_per_minute", options(|o| o.key_max_per_minute = Some(0))),
+        ("max_queue_wait_ms", options(|o| o.max_queue_wait_ms = Some(0))),
         ("max_retries", options(|o| o.max_retries = Some(6))),
         ("total_timeout_ms", options(|o| o.total_timeout_ms = Some(0))),
         ("more_targets", options(|o| o.more_targets = vec![target("ftp://a", 1, 1)])),

@@ -1,0 +1,139 @@
+//! What a service, and each of its keys, may do at most.
+
+use std::{collections::HashMap, future::Future, sync::Arc, task::Poll, time::Duration};
+
+use rotator_core::model::ConfigOptions;
+use tokio::sync::Semaphore;
+
+use crate::support::{
+    Gateway, Running, Upstream,
+    client::Answer,
+    eventually,
+    upstream::{RawUpstream, ok, read_head},
+};
+
+async fn capped(url: &str, keys: &[&str], cap: impl FnOnce(&mut ConfigOptions)) -> Running {
+    Gateway::new().generic("svc", url, keys).with(|fields| cap(&mut fields.options)).start().await
+}
+
+/// The answers to so many requests at a time.
+async fn together(gateway: &Running, count: usize) -> Vec<Answer> {
+    let mut requests: Vec<_> = (0..count).map(|_| Box::pin(gateway.get("/proxy/svc/x"))).collect();
+    let mut answers = Vec::new();
+    std::future::poll_fn(|cx| {
+        requests.retain_mut(|request| match request.as_mut().poll(cx) {
+            Poll::Ready(answer) => {
+                answers.push(answer);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if requests.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers
+}
+
+/// Answers when it is let to.
+async fn held(release: Arc<Semaphore>) -> RawUpstream {
+    RawUpstream::serve(move |mut socket| {
+        let release = Arc::clone(&release);
+        async move {
+            while !read_head(&mut socket).await.is_empty() {
+                release.acquire().await.unwrap().forget();
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, answer).await;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_serves_no_more_in_a_minute_than_it_may() {
+    let upstream = Upstream::reply(|_| ok("done")).await;
+    let gateway = capped(&upstream.url(), &["k1", "k2"], |o| o.max_per_minute = Some(5)).await;
+
+    let answers = together(&gateway, 20).await;
+
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert_eq!((upstream.received().len(), refused.len()), (5, 15));
+    let wait: u64 = refused[0].header("retry-after").parse().unwrap();
+    assert!((55..=61).contains(&wait), "{wait}");
+    assert!(refused[0].json()["detail"].as_str().unwrap().contains("in a minute"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_serves_no_more_at_a_time_than_it_may() {
+    let release = Arc::new(Semaphore::new(0));
+    let upstream = held(Arc::clone(&release)).await;
+    let gateway = Arc::new(capped(&upstream.url(), &["k1"], |o| o.max_concurrent = Some(2)).await);
+    let ask = || {
+        let gateway = Arc::clone(&gateway);
+        tokio::spawn(async move { gateway.get("/proxy/svc/x").await.status.as_u16() })
+    };
+
+    let served = [ask(), ask()];
+    eventually(|| gateway.metrics().active_requests() == 2).await;
+    assert_eq!(ask().await.unwrap(), 429);
+    release.add_permits(9);
+    for served in served {
+        assert_eq!(served.await.unwrap(), 200);
+    }
+    assert_eq!(ask().await.unwrap(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_serves_more_than_it_may_and_the_rest_goes_to_the_others() {
+    let upstream = Upstream::reply(|_| ok("done")).await;
+    let gateway = capped(&upstream.url(), &["k1", "k2", "k3"], |o| o.key_max_per_minute = Some(4)).await;
+
+    let answers = together(&gateway, 30).await;
+
+    let mut counts = HashMap::new();
+    upstream.seen("x-key").into_iter().for_each(|key| *counts.entry(key).or_insert(0) += 1);
+    assert_eq!(counts, ["k1", "k2", "k3"].map(|key| (key.to_owned(), 4)).into());
+    let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_a_key_if_its_service_lets_it() {
+    let release = Arc::new(Semaphore::new(0));
+    let upstream = held(Arc::clone(&release)).await;
+    let gateway = capped(&upstream.url(), &["k1"], |o| {
+        o.key_max_concurrent = Some(1);
+        o.max_queue_wait_ms = Some(20_000);
+    })
+    .await;
+    let gateway = Arc::new(gateway);
+    let ask = || {
+        let gateway = Arc::clone(&gateway);
+        tokio::spawn(async move { gateway.get("/proxy/svc/x").await.status.as_u16() })
+    };
+
+    let asked: Vec<_> = (0..5).map(|_| ask()).collect();
+    eventually(|| gateway.metrics().active_requests() == 5).await;
+    release.add_permits(9);
+    for asked in asked {
+        assert_eq!(asked.await.unwrap(), 200);
+    }
+    let records = gateway.records(5).await;
+    let waited = records.iter().filter(|r| r.trace.as_ref().is_some_and(|trace| trace.waited_us > 0)).count();
+    assert_eq!(waited, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_no_longer_than_it_may_and_not_for_what_comes_later() {
+    let upstream = Upstream::reply(|_| ok("done")).await;
+    let gateway = capped(&upstream.url(), &["k1"], |o| {
+        o.key_max_per_minute = Some(1);
+        o.max_queue_wait_ms = Some(300);
+    })
+    .await;
+
+    assert_eq!(gateway.get("/proxy/svc/x").await.status, 200);
+    let started = std::time::Instant::now();
+    assert_eq!(gateway.get("/proxy/svc/x").await.status, 429);
+    assert!(started.elapsed() < Duration::from_millis(290), "the key comes back in a minute: why wait");
+}

@@ -1,0 +1,99 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use super::RateWindow;
+use crate::model::Caps;
+
+/// Lets as many requests into a service as it may have. It outlives the snapshots: who is in counts on.
+#[derive(Debug)]
+pub struct Gate {
+    inside: AtomicU32,
+    minute: RateWindow,
+}
+
+/// A request inside, until it is dropped.
+#[derive(Debug)]
+pub struct Permit(Arc<Gate>);
+
+/// Why a request may not come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// As many are inside as may be at a time.
+    Full,
+    /// As many came in the last minute as may.
+    For(Duration),
+}
+
+impl Gate {
+    /// An empty one.
+    pub fn new(epoch: Instant) -> Self {
+        Self { inside: AtomicU32::new(0), minute: RateWindow::new(epoch) }
+    }
+
+    /// Lets a request in, if these caps allow it; `None` for caps that need no permit.
+    pub fn enter(self: &Arc<Self>, caps: &Caps, now: Instant) -> Result<Option<Permit>, Closed> {
+        let permit = match caps.concurrent {
+            None => None,
+            Some(most) => {
+                let claim = |inside: u32| (inside < most.get()).then(|| inside + 1);
+                self.inside.fetch_update(Relaxed, Relaxed, claim).map_err(|_| Closed::Full)?;
+                Some(Permit(Arc::clone(self)))
+            }
+        };
+        if let Some(limit) = caps.per_minute {
+            self.minute.take(limit.get(), now).map_err(Closed::For)?;
+        }
+        Ok(permit)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn caps(concurrent: u32, per_minute: u32) -> Caps {
+        Caps { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(per_minute) }
+    }
+
+    #[test]
+    fn as_many_are_inside_as_may_be_and_whoever_leaves_makes_room() {
+        let (gate, now) = (Arc::new(Gate::new(Instant::now())), Instant::now());
+        let enter = || gate.enter(&caps(2, 0), now);
+
+        let first = enter().unwrap();
+        let _second = enter().unwrap();
+        assert_eq!(enter().unwrap_err(), Closed::Full);
+        drop(first);
+        assert!(enter().unwrap().is_some());
+    }
+
+    #[test]
+    fn who_is_refused_for_the_minute_takes_no_place() {
+        let (gate, now) = (Arc::new(Gate::new(Instant::now())), Instant::now());
+
+        assert!(gate.enter(&caps(5, 1), now).is_ok());
+        assert!(matches!(gate.enter(&caps(5, 1), now), Err(Closed::For(_))));
+        assert_eq!(gate.inside.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn without_caps_everybody_is_let_in_and_nothing_is_counted() {
+        let gate = Arc::new(Gate::new(Instant::now()));
+
+        assert!((0..1_000).all(|_| gate.enter(&caps(0, 0), Instant::now()).unwrap().is_none()));
+        assert!(gate.enter(&caps(1, 1), Instant::now()).is_ok());
+    }
+}
