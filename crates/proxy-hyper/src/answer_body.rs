@@ -34,25 +34,39 @@ impl AnswerBody {
 
     /// Its beginning, up to what has come in good time. Nothing is lost: it comes again.
     pub(crate) async fn peek(&mut self) -> Vec<u8> {
+        self.peek_until(PATIENCE, |_| false).await
+    }
+
+    /// The same, up to where it is enough.
+    pub(crate) async fn peek_until(
+        &mut self,
+        patience: Duration,
+        is_enough: impl Fn(&[u8]) -> bool,
+    ) -> Vec<u8> {
+        let mut beginning: Vec<u8> =
+            self.seen().filter_map(Frame::data_ref).flat_map(|data| data.iter().copied()).collect();
+        let mut is_over = self.has_broken_off() || is_enough(&beginning);
         let Self { seen, rest } = self;
         let seen = seen.get_or_insert_default();
         let reading = async {
-            let mut length = 0;
-            while length < PEEK
+            while !is_over
+                && beginning.len() < PEEK
                 && let Some(frame) = poll_fn(|cx| Pin::new(&mut *rest).poll_frame(cx)).await
             {
-                let is_over = frame.is_err();
-                length += frame.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+                let data = frame.as_ref().ok().and_then(Frame::data_ref);
+                beginning.extend_from_slice(data.map_or(&[], |data| data));
+                is_over = frame.is_err() || is_enough(&beginning);
                 seen.push_back(frame);
-                if is_over {
-                    break;
-                }
             }
         };
         // What has not come by then is judged without.
-        let _ = timeout(PATIENCE, reading).await;
-        let data = self.seen().filter_map(Frame::data_ref);
-        data.flat_map(|data| data.iter().copied()).collect()
+        let _ = timeout(patience, reading).await;
+        beginning
+    }
+
+    /// Whether it ends, as far as it has been looked at, before its end.
+    pub(crate) fn has_broken_off(&self) -> bool {
+        self.seen.iter().any(|seen| seen.back().is_some_and(Result::is_err))
     }
 
     fn seen(&self) -> impl Iterator<Item = &Frame<Bytes>> {

@@ -21,7 +21,7 @@ use crate::{
     body::RequestBody,
     error::ProxyError,
     exchange::Exchange,
-    judge::{Judgement, is_plain_success, judge},
+    judge::{Judgement, breaks_off_at_once, is_plain_success, judge, may_begin_with_an_error},
     plan::{Doubt, Next, Plan, Step},
     rewrite::Outbound,
     send::{Bounds, Failure, send},
@@ -111,7 +111,10 @@ pub(crate) async fn run(
         let bounds = Bounds { deadline: plan.deadline(), is_upgrade: upgrade.is_some() };
         let mut sent = send(exchange, ask, &step, bounds).await;
         let shown = match &sent {
-            Ok((response, _)) if is_plain_success(ask, &step.picked, response) => {
+            Ok((response, _))
+                if is_plain_success(ask, &step.picked, response)
+                    && !may_begin_with_an_error(ask, response) =>
+            {
                 count(exchange, &step.picked, Outcome::Success);
                 if exchange.attempts > 1 {
                     trace::add(exchange, ask, &step, now, Told::success(response.status()));
@@ -160,6 +163,11 @@ async fn assess<'a>(
     started: Instant,
 ) -> Shown {
     let may_repeat = is_idempotent(&ask.outbound.method);
+    if let Ok((response, _)) = sent
+        && breaks_off_at_once(ask, response).await
+    {
+        *sent = Err(Failure::Lost);
+    }
     let response = match sent {
         Ok((response, _)) => response,
         Err(failure) => {
@@ -171,8 +179,9 @@ async fn assess<'a>(
             return Shown { next: failure.next(may_repeat), is_doubtful: false, target_works: is_clients };
         }
     };
-    let Judgement { verdict, penalty, told } = judge(ask, &mut step.picked, response, started).await;
-    let status = response.status();
+    let Judgement { verdict, penalty, told, status, failed_stream } =
+        judge(ask, &mut step.picked, response, started).await;
+    let answered = response.status();
     count(exchange, &step.picked, verdict.outcome);
     if exchange.attempts > 1 || verdict.outcome != Outcome::Success {
         let rule = Some(verdict.rule);
@@ -181,18 +190,17 @@ async fn assess<'a>(
             ask,
             step,
             started,
-            Told { status: Some(status), rule, ..Told::of(verdict.outcome.kind()) },
+            Told { status: Some(answered), rule, ..Told::of(verdict.outcome.kind()) },
         );
     }
     let penalty = penalty.filter(|_| verdict.perhaps_the_request);
     let is_doubtful = penalty.is_some();
-    let doubt =
-        penalty.map(|penalty| Box::new(Doubt { status: status.as_u16(), rule: verdict.rule, penalty }));
+    let doubt = penalty.map(|penalty| Box::new(Doubt { status, rule: verdict.rule, penalty }));
     let is_request_fault = doubt.is_some_and(|doubt| plan.confirms(ask.route.pool.health(), doubt));
     let has_failed = verdict.outcome == Outcome::UpstreamFailed;
     let next = if verdict.outcome.is_the_keys() && !is_request_fault {
         Next::OtherKey
-    } else if has_failed && (verdict.unprocessed || may_repeat && is_passing(status)) {
+    } else if has_failed && (verdict.unprocessed || failed_stream || may_repeat && is_passing(answered)) {
         Next::Again { told, same_target: true }
     } else {
         Next::Stop

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::{Response, header};
+use llm_formats::{StreamStart, stream_start};
 use rotator_core::{
+    model::Target,
     outcome::{self, Limits, Outcome, Rest, Verdict},
     pool::{Now, Penalty, Picked},
     routes::Route,
@@ -11,10 +13,14 @@ use rotator_core::{
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::{answer_body::AnswerBody, attempt::Ask, content_coding, worker::wall_clock};
+use crate::{
+    answer_body::AnswerBody, attempt::Ask, content_coding, service::is_event_stream, worker::wall_clock,
+};
 
 /// The longest text of a compressed error that is looked at.
 const MAX_UNPACKED: usize = 64 << 10;
+/// How long a stream may take to its first content until it is passed on without.
+const STREAM_PATIENCE: Duration = Duration::from_secs(2);
 /// Said of a key of whose limit nothing is left, before it meets it.
 const USED_UP: &str = "nothing left of its limit";
 
@@ -25,6 +31,10 @@ pub(crate) struct Judgement<'a> {
     pub(crate) penalty: Option<Penalty>,
     /// How long the upstream wants to be left alone.
     pub(crate) told: Option<Duration>,
+    /// The status, or what it would have been.
+    pub(crate) status: u16,
+    /// A stream that failed before its first content: nothing was done that anybody got.
+    pub(crate) failed_stream: bool,
 }
 
 /// The present, on both clocks.
@@ -47,8 +57,13 @@ pub(crate) async fn judge<'a>(
     started: Instant,
 ) -> Judgement<'a> {
     let route: &'a Route = &ask.route;
-    let status = response.status().as_u16();
-    let body = if route.rules.needs_body(status) { beginning(response).await } else { Vec::new() };
+    let (status, body) = match stream_start(&stream_beginning(ask, response).await) {
+        StreamStart::Error { status, body } => (status, body),
+        StreamStart::Unclear | StreamStart::Content => {
+            let status = response.status().as_u16();
+            (status, if route.rules.needs_body(status) { beginning(response).await } else { Vec::new() })
+        }
+    };
     let now = now();
     let limits = Limits::read(response.headers(), &body, now.wall);
     let answer = outcome::Answer { status, headers: response.headers(), body: &body };
@@ -69,7 +84,38 @@ pub(crate) async fn judge<'a>(
         let (slug, key_id) = (&route.config.spec.slug, picked.slot().id);
         info!(%slug, %key_id, status, outcome = verdict.outcome.kind().as_str(), rule = verdict.rule, "key rests");
     }
-    Judgement { verdict, penalty, told: limits.wait() }
+    Judgement {
+        verdict,
+        penalty,
+        told: limits.wait(),
+        status,
+        failed_stream: response.status().as_u16() != status,
+    }
+}
+
+/// Whether an answer is a stream whose beginning is worth waiting for: until its first content, it may still turn out
+/// to be an error.
+pub(crate) fn may_begin_with_an_error(ask: &Ask, response: &Response<AnswerBody>) -> bool {
+    let headers = response.headers();
+    matches!(ask.route.config.spec.target, Target::Llm { .. })
+        && response.status().is_success()
+        && is_event_stream(headers)
+        && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+/// Whether a stream breaks off before its first content, as if there had been no answer.
+pub(crate) async fn breaks_off_at_once(ask: &Ask, response: &mut Response<AnswerBody>) -> bool {
+    let beginning = stream_beginning(ask, response).await;
+    response.body().has_broken_off() && stream_start(&beginning) == StreamStart::Unclear
+}
+
+/// A stream up to where it is clear how it begins; nothing of any other answer.
+async fn stream_beginning(ask: &Ask, response: &mut Response<AnswerBody>) -> Vec<u8> {
+    if !may_begin_with_an_error(ask, response) {
+        return Vec::new();
+    }
+    let is_clear = |bytes: &[u8]| stream_start(bytes) != StreamStart::Unclear;
+    response.body_mut().peek_until(STREAM_PATIENCE, is_clear).await
 }
 
 /// The beginning of an answer's text.

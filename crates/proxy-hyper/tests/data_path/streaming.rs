@@ -259,7 +259,7 @@ async fn any_other_answer_that_breaks_off_is_visibly_incomplete() {
     for (head, cut) in [
         ("content-type: application/json\r\ncontent-length: 9", "{\"a\":"),
         ("content-type: application/json\r\ntransfer-encoding: chunked", "5\r\n{\"a\":\r\n"),
-        ("content-type: text/event-stream\r\ncontent-length: 99", "data:"),
+        ("content-type: text/event-stream\r\ncontent-length: 99", "data:1\n\n"),
         (
             "content-type: text/event-stream\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked",
             "5\r\n\x1f....",
@@ -275,7 +275,7 @@ async fn any_other_answer_that_breaks_off_is_visibly_incomplete() {
 
         for path in ["/llm/ai/v1/chat/completions", "/proxy/rest/x"] {
             let answer = gateway.post(path, "{}").await;
-            assert!(!answer.is_whole && answer.body.len() == 5, "{path} {head}");
+            assert!(!answer.is_whole && matches!(answer.body.len(), 5 | 8), "{path} {head}");
         }
         let records = gateway.records(2).await;
         assert!(records.iter().all(|r| r.outcome == RequestOutcome::UpstreamCut));
@@ -291,4 +291,90 @@ async fn a_stream_of_a_generic_service_that_breaks_off_is_visibly_incomplete() {
     let answer = gateway.get("/proxy/rest/x").await;
 
     assert!(!answer.is_whole && answer.text() == "data: one\n\n");
+}
+
+const PING: &str = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+const TEXT: &str = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"hi\"}}\n\n";
+const OVERLOADED: &str =
+    "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n";
+
+/// Begins a stream with these events, by key, and ends it.
+async fn beginning(events: impl Fn(&str) -> Vec<&'static str> + Send + Sync + 'static) -> RawUpstream {
+    let events = Arc::new(events);
+    RawUpstream::serve(move |mut socket| {
+        let events = Arc::clone(&events);
+        async move {
+            let head = String::from_utf8(read_head(&mut socket).await).unwrap();
+            let key = head.split("x-api-key: ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned();
+            socket.write_all(EVENT_STREAM).await.unwrap();
+            for event in events(&key) {
+                socket.write_all(&chunk(event)).await.unwrap();
+                sleep(Duration::from_millis(5)).await;
+            }
+            socket.write_all(b"0\r\n\r\n").await.unwrap();
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_begins_with_an_error_is_asked_for_again() {
+    let upstream =
+        beginning(|key| if key == "bad" { vec![PING, OVERLOADED] } else { vec![PING, TEXT] }).await;
+    let gateway = Gateway::new()
+        .llm("ai", "anthropic_native", &upstream.url(), &["bad", "good"])
+        .with(|fields| fields.options.max_retries = Some(1))
+        .start()
+        .await;
+
+    for _ in 0..3 {
+        assert_eq!(gateway.post("/llm/ai/v1/messages", "{}").await.text(), [PING, TEXT].concat());
+    }
+
+    let records = gateway.records(3).await;
+    let trace = records.iter().find_map(|record| record.trace.as_deref()).unwrap();
+    let told = (&*trace.attempts[0].outcome, trace.attempts[0].rule.as_deref());
+    assert_eq!(told, ("upstream_failed", Some("overloaded")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_after_content_or_on_every_key_goes_through_as_it_is() {
+    let upstream = beginning(|_| vec![PING, TEXT, OVERLOADED]).await;
+    let gateway = Gateway::new().llm("ai", "anthropic_native", &upstream.url(), &["k1", "k2"]).start().await;
+    assert_eq!(gateway.post("/llm/ai/v1/messages", "{}").await.text(), [PING, TEXT, OVERLOADED].concat());
+    assert_eq!(upstream.connections(), 1);
+
+    let upstream = beginning(|_| vec![OVERLOADED, TEXT]).await;
+    let gateway = Gateway::new().llm("ai", "anthropic_native", &upstream.url(), &["k1", "k2"]).start().await;
+    assert_eq!(gateway.post("/llm/ai/v1/messages", "{}").await.text(), [OVERLOADED, TEXT].concat());
+    assert_eq!(upstream.connections(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_off_before_its_first_content_is_no_answer() {
+    let cut = [EVENT_STREAM, &chunk(PING)].concat().leak();
+    let upstream = RawUpstream::answer(cut).await;
+    let gateway = Gateway::new().llm("ai", "anthropic_native", &upstream.url(), &["k1", "k2"]).start().await;
+
+    let answer = gateway.post("/llm/ai/v1/messages", "{}").await;
+
+    assert_eq!((answer.status.as_u16(), upstream.connections()), (502, 1));
+    assert_eq!(answer.json()["type"], "error");
+    assert_eq!(gateway.records(1).await[0].outcome, RequestOutcome::UpstreamFailed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_content_is_not_held_back_for_long() {
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        read_head(&mut socket).await;
+        socket.write_all(EVENT_STREAM).await.unwrap();
+        socket.write_all(&chunk(PING)).await.unwrap();
+        until_closed(&mut socket).await;
+    })
+    .await;
+    let gateway = openai(&upstream).await;
+
+    let opening = open(gateway.address, Request::post("/llm/ai/v1/x"), Bytes::new());
+    let mut answer = timeout(Duration::from_secs(20), opening).await.unwrap();
+    assert_eq!(read_until(answer.body_mut(), "\n\n").await, PING);
 }
