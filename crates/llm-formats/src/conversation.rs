@@ -26,12 +26,34 @@ struct Body<'a> {
     /// Gemini, which takes both spellings.
     #[serde(borrow, rename = "systemInstruction", alias = "system_instruction")]
     system_instruction: Option<&'a RawValue>,
+    /// `OpenAI`: what requests with a common beginning share.
+    #[serde(borrow)]
+    prompt_cache_key: Option<&'a RawValue>,
+    /// Anthropic.
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    user_id: Option<String>,
+}
+
+impl Body<'_> {
+    /// What the client itself says that its requests have in common.
+    fn name(&self) -> Option<String> {
+        let cache_key = self.prompt_cache_key.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let metadata = self.metadata.and_then(|raw| serde_json::from_str::<Metadata>(raw.get()).ok());
+        let user = || metadata.and_then(|metadata| metadata.user_id);
+        cache_key.or_else(user).filter(|name: &String| !name.is_empty())
+    }
 }
 
 /// A 64-bit hash of what stays the same over a conversation, so that its turns can be sent to the same key, where the
 /// provider's prompt cache is warm.
 ///
-/// Hashed are the instructions (`system`, `instructions`, `systemInstruction`, and the `system` and `developer`
+/// Where the client names what its requests have in common (`prompt_cache_key`, or else `metadata.user_id`), that name is
+/// hashed alone. Else hashed are the instructions (`system`, `instructions`, `systemInstruction`, and the `system` and `developer`
 /// messages at the beginning) and the first message of the user; not the model, nor any sampling parameter, nor
 /// `cache_control`, which Anthropic's clients move along with the conversation.
 ///
@@ -40,6 +62,10 @@ struct Body<'a> {
 pub fn conversation_hash(body: &[u8]) -> Option<u64> {
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     let mut hash = Fnv1a::new();
+    if let Some(name) = body.name() {
+        hash.value(name.into())?;
+        return Some(hash.0);
+    }
     let items = match (body.messages, body.input, body.contents) {
         (Some(messages), None, None) => {
             hash.optional(body.system)?;
@@ -135,6 +161,24 @@ mod tests {
 
     fn message(role: &str, content: &str) -> Value {
         json!({ "role": role, "content": content })
+    }
+
+    #[test]
+    fn a_name_that_the_client_gives_is_all_that_counts() {
+        let named = |key: &str, text: &str| hash(&json!({ "prompt_cache_key": key, "input": text }));
+        let of_user = |user: &str, text: &str| {
+            let messages = [message("user", text)];
+            hash(&json!({ "messages": messages, "metadata": { "user_id": user, "more": 1 } }))
+        };
+
+        assert_eq!(named("a", "one"), named("a", "two"));
+        assert_ne!(named("a", "one"), named("b", "one"));
+        assert_eq!(of_user("u", "one"), of_user("u", "two"));
+        assert_ne!(of_user("u", "one"), of_user("v", "one"));
+        let unnamed = hash(&json!({ "input": "one" }));
+        for odd in [json!(""), json!(7), json!(null), json!({})] {
+            assert_eq!(hash(&json!({ "prompt_cache_key": odd, "metadata": odd, "input": "one" })), unnamed);
+        }
     }
 
     #[test]
