@@ -41,6 +41,8 @@ pub(crate) enum ApiError {
     Conflict(&'static str),
     #[error("this key cannot be opened: it was changed outside this program; delete it and add it again")]
     KeyUnreadable,
+    #[error("this service is switched off; switch it on first")]
+    SwitchedOff,
     #[error("the body is larger than this path accepts")]
     TooLarge,
     #[error("the header content-type must be application/json")]
@@ -100,6 +102,7 @@ impl ApiError {
             Self::BodyTimeout(_) => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::KeyUnreadable => (StatusCode::CONFLICT, "key_unreadable"),
+            Self::SwitchedOff => (StatusCode::CONFLICT, "switched_off"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields"),

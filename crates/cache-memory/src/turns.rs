@@ -30,4 +30,8 @@ impl Turns for Counter {
     fn next(&self) -> Turn<'_> {
         Turn::Now(self.0.fetch_add(1, Relaxed))
     }
+
+    fn upcoming(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
 }

@@ -25,6 +25,7 @@ macro_rules! cache_contract {
     ($(#[$attribute:meta])* $fresh:ident) => {
         $crate::cache_contract! { @each [$(#[$attribute])*] $fresh:
             concurrent_turns_are_distinct_and_consecutive
+            the_upcoming_turn_is_the_next_one
             pools_have_turns_of_their_own
             a_pool_asked_for_twice_goes_on_counting
             a_window_admits_exactly_its_limit_at_once
@@ -109,6 +110,15 @@ pub async fn concurrent_turns_are_distinct_and_consecutive(cache: &dyn Cache) {
 
     given.sort_unstable();
     assert!((0..).zip(&given).all(|(expected, turn)| *turn == expected));
+}
+
+/// Looking at a turn does not take it.
+pub async fn the_upcoming_turn_is_the_next_one(cache: &dyn Cache) {
+    let turns = cache.turns(POOL);
+    for _ in 0..3 {
+        let upcoming = turns.upcoming();
+        assert_eq!((turns.upcoming(), next(&turns).await), (upcoming, upcoming));
+    }
 }
 
 /// The turns of one pool are not those of another.

@@ -57,13 +57,13 @@ impl Body<'_> {
 /// messages at the beginning) and the first message of the user; not the model, nor any sampling parameter, nor
 /// `cache_control`, which Anthropic's clients move along with the conversation.
 ///
-/// The hash is FNV-1a over the compact JSON of these values, each followed by a byte 0xff: the same on every instance
+/// The hash is FNV-1a, over the bytes of the name, or else over the compact JSON of these values, each followed by a byte 0xff: the same on every instance
 /// and for every order of JSON keys. `None` when the body is not JSON, or of none of the known shapes.
 pub fn conversation_hash(body: &[u8]) -> Option<u64> {
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
     let mut hash = Fnv1a::new();
     if let Some(name) = body.name() {
-        hash.value(name.into())?;
+        name.bytes().for_each(|byte| hash.byte(byte));
         return Some(hash.0);
     }
     let items = match (body.messages, body.input, body.contents) {

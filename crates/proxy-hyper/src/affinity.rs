@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 use llm_formats::conversation_hash;
-use rotator_core::{model::ConfigType, routes::Route};
+use rotator_core::{model::ConfigType, pool::affinity_of, routes::Route};
 
 use crate::{body::RequestBody, rewrite::Outbound};
 
@@ -13,7 +13,7 @@ pub(crate) async fn of(route: &Route, outbound: &Outbound, body: &RequestBody) -
         return None;
     }
     let spec = &route.config.spec;
-    let named = |name: &HeaderName| outbound.header(name).map(|value| fnv1a(value.as_bytes()));
+    let named = |name: &HeaderName| outbound.header(name).map(|value| affinity_of(value.as_bytes()));
     if let Some(affinity) = spec.sticky_header.as_ref().and_then(named) {
         return Some(affinity);
     }
@@ -21,11 +21,4 @@ pub(crate) async fn of(route: &Route, outbound: &Outbound, body: &RequestBody) -
         ConfigType::Llm => body.read_ahead().await.and_then(|body| conversation_hash(&body)),
         ConfigType::Generic => None,
     }
-}
-
-/// FNV-1a, 64 bits: the same on every instance and in every version.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -36,6 +36,8 @@ pub trait Cache: Send + Sync {
 pub trait Turns: Send + Sync {
     /// The next turn.
     fn next(&self) -> Turn<'_>;
+    /// The turn that would be next, without taking it; over several instances, as far as this one knows.
+    fn upcoming(&self) -> u64;
 }
 
 /// A turn: at hand when the counter lives in this process, awaited when it is shared.

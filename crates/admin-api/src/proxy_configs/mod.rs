@@ -3,6 +3,7 @@
 mod form;
 mod rules;
 mod schema;
+mod simulate;
 mod view;
 
 use axum::{
@@ -18,10 +19,13 @@ use rotator_core::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub(crate) use self::rules::{__path_test_rules, test_rules};
 use self::{
     form::{ProxyConfigForm, Replacement, Status},
     view::ProxyConfigView,
+};
+pub(crate) use self::{
+    rules::{__path_test_rules, test_rules},
+    simulate::{__path_simulate, simulate},
 };
 use crate::{
     admin::Admin,

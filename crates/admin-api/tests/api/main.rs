@@ -17,6 +17,7 @@ mod reveal;
 mod rules;
 mod secrecy;
 mod session;
+mod simulate;
 mod standing;
 mod strangers;
 mod support;

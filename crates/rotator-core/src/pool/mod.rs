@@ -31,6 +31,7 @@ use weighted::WeightTable;
 pub use health::{Ailment, Health, Now, Penalty, RestPolicy, Resting};
 use slot::Entry;
 pub use slot::{KeySlot, Picked};
+pub use sticky::affinity_of;
 
 /// The keys of one config that are in rotation, whose turn it is, and who rests.
 pub struct KeyPool {
@@ -172,6 +173,28 @@ impl KeyPool {
     /// Whether a key may only be waiting for its requests to end.
     pub fn may_be_at_work(&self) -> bool {
         self.caps.as_ref().is_some_and(Capped::bounds_work)
+    }
+
+    /// The keys that a request would try if each refused it, at most `count`, beginning with the turn that is next.
+    /// Nothing is taken. Under `random` and among equals it may turn out otherwise.
+    pub fn preview(
+        &self,
+        affinity: Option<u64>,
+        model: Option<&str>,
+        count: usize,
+        now: Instant,
+    ) -> Vec<KeyId> {
+        if self.views.is_due(now) {
+            self.health.wake(&self.views, now);
+        }
+        let view = self.views.of(model);
+        let mut tried = Vec::new();
+        for turn in (self.turns.upcoming()..).take(count) {
+            let wish = Wish { turn, affinity, model, tried: &tried, may_try: true, now };
+            let Some(slot) = self.choose(&view, &wish).and_then(|place| self.slots.get(place)) else { break };
+            tried.push(slot.id);
+        }
+        tried
     }
 
     fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<usize> {

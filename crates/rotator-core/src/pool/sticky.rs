@@ -22,6 +22,13 @@ pub(super) struct Ring {
     places: usize,
 }
 
+/// The affinity of a conversation that is known by a name: FNV-1a, 64 bits, the same on every instance and in every
+/// version.
+pub fn affinity_of(name: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    name.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
 const POINTS_PER_KEY: usize = 8;
 const PROBES: usize = 21;
 /// How many places a probe looks at.

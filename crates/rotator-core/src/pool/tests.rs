@@ -32,6 +32,10 @@ impl Turns for Counter {
     fn next(&self) -> Turn<'_> {
         Turn::Now(self.0.fetch_add(1, Relaxed))
     }
+
+    fn upcoming(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
 }
 
 pub(super) fn slot(id: i64, weight: i64) -> Arc<KeySlot> {

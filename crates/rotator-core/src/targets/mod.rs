@@ -71,6 +71,13 @@ impl Targets {
         self.share(left(), chance)
     }
 
+    /// The one that would be picked for a request that has tried none, without picking it.
+    pub fn preview(&self, now: Instant) -> Option<&TargetSlot> {
+        let all = || 0..self.0.len();
+        let works = |place: &usize| !self.0[*place].breaker.is_open(now);
+        self.share(all().filter(works), 0).or_else(|| self.share(all(), 0)).map(|place| &self.0[place])
+    }
+
     /// By weight among those of the lowest priority.
     fn share(&self, among: impl Iterator<Item = usize> + Clone, chance: u64) -> Option<usize> {
         let priority = self.0[among.clone().next()?].priority;

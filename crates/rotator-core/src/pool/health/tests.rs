@@ -20,6 +20,10 @@ impl Turns for NoTurns {
     fn next(&self) -> Turn<'_> {
         unreachable!("the tests tell the turn")
     }
+
+    fn upcoming(&self) -> u64 {
+        unreachable!("the tests tell the turn")
+    }
 }
 
 /// A pool, and a clock that the test moves.
