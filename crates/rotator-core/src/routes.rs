@@ -56,6 +56,7 @@ pub struct Routes {
     cache: Arc<dyn Cache>,
     /// Held while the table is renewed, so that an older reading never replaces a newer one.
     renewal: Mutex<Renewal>,
+    rest_policy: RestPolicy,
     epoch: Instant,
 }
 
@@ -111,7 +112,19 @@ impl RouteTable {
 impl Routes {
     /// An empty snapshot; call [`Routes::reload`] before serving.
     pub fn new(cache: Arc<dyn Cache>) -> Self {
-        Self { table: Arc::default(), cache, renewal: Mutex::default(), epoch: Instant::now() }
+        Self {
+            table: Arc::default(),
+            cache,
+            renewal: Mutex::default(),
+            rest_policy: RestPolicy::default(),
+            epoch: Instant::now(),
+        }
+    }
+
+    /// Lets keys rest by this policy instead of the default one.
+    #[must_use]
+    pub fn with_rest_policy(self, rest_policy: RestPolicy) -> Self {
+        Self { rest_policy, ..self }
     }
 
     /// The current snapshot's place, for readers that keep a cached copy of it.
@@ -247,7 +260,7 @@ impl Routes {
     }
 
     fn health(&self, renewal: &mut Renewal, id: ConfigId) -> Arc<Health> {
-        let new = || Arc::new(Health::new(RestPolicy::default(), self.epoch));
+        let new = || Arc::new(Health::new(self.rest_policy, self.epoch));
         Arc::clone(renewal.health.entry(id).or_insert_with(new))
     }
 

@@ -27,6 +27,7 @@ use proxy_hyper::{Control, Metrics, Parts, Proxy, Settings};
 use rotator_core::{
     access::ProxyKeys,
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
+    pool::RestPolicy,
     record::RequestRecord,
     routes::Routes,
     secret::Secret,
@@ -43,6 +44,7 @@ pub const PROXY_KEY: &str = "pk-test-0123456789abcdef";
 /// A gateway to be.
 pub struct Gateway {
     pub settings: Settings,
+    rest_policy: RestPolicy,
     tls: Option<Arc<rustls::ServerConfig>>,
     proxy_keys: Vec<String>,
     pub sources: Vec<RouteSource>,
@@ -61,7 +63,13 @@ pub struct Running {
 impl Gateway {
     pub fn new() -> Self {
         let settings = Settings { workers: NonZeroUsize::MIN.saturating_add(1), ..Settings::default() };
-        Self { settings, tls: None, proxy_keys: vec![PROXY_KEY.into()], sources: Vec::new() }
+        Self {
+            settings,
+            rest_policy: RestPolicy::default(),
+            tls: None,
+            proxy_keys: vec![PROXY_KEY.into()],
+            sources: Vec::new(),
+        }
     }
 
     /// Takes these proxy keys instead of [`PROXY_KEY`].
@@ -72,6 +80,12 @@ impl Gateway {
 
     pub fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
+        self
+    }
+
+    /// Lets keys rest by this policy.
+    pub fn rest_policy(mut self, rest_policy: RestPolicy) -> Self {
+        self.rest_policy = rest_policy;
         self
     }
 
@@ -116,7 +130,7 @@ impl Gateway {
 
     pub async fn start(self) -> Running {
         let cache = Arc::new(MemoryCache::default());
-        let routes = Arc::new(Routes::new(cache));
+        let routes = Arc::new(Routes::new(cache).with_rest_policy(self.rest_policy));
         routes.replace(self.sources.clone()).await;
         let (sender, records) = mpsc::channel(1024);
         let control = Control::new(tokio::runtime::Handle::current(), |request| async move {
