@@ -236,8 +236,10 @@ pub(crate) async fn pick(ask: &Ask, affinity: Option<u64>, tried: &[KeyId], now:
 
 /// Why there is no key.
 fn nobody(route: &Route) -> ProxyError {
+    /// Until it is known how a trial went.
+    const MOMENT: Duration = Duration::from_secs(1);
     let first = route.pool.health().next_to_end();
-    let wait = first.map(|(_, at)| at.saturating_duration_since(Instant::now().into_std()));
+    let wait = first.map_or(MOMENT, |(_, at)| at.saturating_duration_since(Instant::now().into_std()));
     let (kind, message) = match first {
         _ if route.pool.slots().is_empty() => {
             (ErrorKind::Unavailable, "this service has no active key; add one, or switch one on")
@@ -255,7 +257,7 @@ fn nobody(route: &Route) -> ProxyError {
         None => (ErrorKind::Unavailable, "no key of this service is free; try again in a moment"),
     };
     let gave_up = route.pool.slots().is_empty();
-    ProxyError { retry_after: wait, gave_up, ..ProxyError::new(kind, message) }
+    ProxyError { retry_after: (!gave_up).then_some(wait), gave_up, ..ProxyError::new(kind, message) }
 }
 
 fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {

@@ -273,10 +273,14 @@ impl Health {
         }
     }
 
-    /// The rest that ends first, and when; `None` when nobody rests. A key that has done all it may counts as cooling.
+    /// The rest that ends first, and when, or when the next trial may begin if that is sooner; `None` when nobody rests. A
+    /// key that has done all it may counts as cooling.
     pub fn next_to_end(&self) -> Option<(Ailment, Instant)> {
         let ward = self.ward();
-        let rest = ward.next_to_end().map(|state| (state.told.ailment, state.until));
+        let rest = ward.next_to_end().map(|state| {
+            let trial = ward.views().next_trial().unwrap_or(state.until);
+            (state.told.ailment, state.until.min(trial))
+        });
         let room = ward.next_room().map(|at| (Ailment::Cooling, at));
         rest.into_iter().chain(room).min_by_key(|(_, at)| *at)
     }
@@ -297,9 +301,15 @@ impl Health {
         }
     }
 
-    /// One request finds out how a key is; until it has, no other gets it.
-    pub(super) fn begin_trial(&self, key: KeyId) {
-        self.ward().set_phase(key, Phase::Over, Phase::Trial);
+    /// One request finds out how a key is; until it has, no other gets it. Where there is no other key to serve, trials
+    /// keep their distance: an upstream that accepts none of many keys is not asked with all of them at once.
+    pub(super) fn begin_trial(&self, key: KeyId, now: Instant) {
+        const DISTANCE: Duration = Duration::from_secs(1);
+        let mut ward = self.ward();
+        ward.set_phase(key, Phase::Over, Phase::Trial);
+        if ward.nobody_serves() {
+            ward.views().close(now + DISTANCE);
+        }
     }
 
     /// A trial came to nothing: the next request may try.

@@ -149,6 +149,9 @@ impl KeyPool {
         if self.views.is_due(wish.now) {
             self.health.wake(&self.views, wish.now);
         }
+        if self.views.is_closed(wish.now) {
+            return None;
+        }
         let view = self.views.of(wish.model);
         loop {
             let place = self.choose(&view, wish)?;
@@ -156,7 +159,7 @@ impl KeyPool {
             let picked = match slot.enter() {
                 Entry::Free => Picked::new(Arc::clone(slot), None),
                 Entry::Trial => {
-                    self.health.begin_trial(slot.id);
+                    self.health.begin_trial(slot.id, wish.now);
                     Picked::new(Arc::clone(slot), Some(Arc::clone(&self.health)))
                 }
                 // The next choice passes it over.

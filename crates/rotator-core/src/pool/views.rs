@@ -8,7 +8,7 @@ use std::{
             Ordering::{Acquire, Release},
         },
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::availability::Availability;
@@ -23,6 +23,8 @@ pub(super) struct Views {
     epoch: Instant,
     /// When something ends next, in milliseconds since the epoch.
     next_wake: AtomicU64,
+    /// Until when nobody is picked, in milliseconds since the epoch.
+    closed_until: AtomicU64,
 }
 
 /// The view of one request.
@@ -44,6 +46,7 @@ impl Views {
             models: RwLock::default(),
             epoch,
             next_wake: AtomicU64::new(u64::MAX),
+            closed_until: AtomicU64::new(0),
         }
     }
 
@@ -76,6 +79,28 @@ impl Views {
 
     pub(super) fn wake_at(&self, next: Option<Instant>) {
         self.next_wake.store(next.map_or(u64::MAX, |next| self.millis(next)), Release);
+    }
+
+    /// Whether nobody is picked although keys await their trial.
+    pub(super) fn is_closed(&self, now: Instant) -> bool {
+        let until = self.closed_until.load(Acquire);
+        until > 0 && until > self.millis(now)
+    }
+
+    /// Nobody is picked until then.
+    pub(super) fn close(&self, until: Instant) {
+        self.closed_until.store(self.millis(until), Release);
+    }
+
+    pub(super) fn open(&self) {
+        self.closed_until.store(0, Release);
+    }
+
+    /// When the next trial may begin, if a key awaits one.
+    pub(super) fn next_trial(&self) -> Option<Instant> {
+        let until = self.closed_until.load(Acquire);
+        let awaits_one = until > 0 && self.all.count() > 0;
+        awaits_one.then(|| self.epoch + Duration::from_millis(until))
     }
 
     fn millis(&self, at: Instant) -> u64 {

@@ -231,6 +231,12 @@ impl Ward {
         self.show(key);
     }
 
+    /// Whether every key rests as a whole, or has to show first how it is.
+    pub(super) fn nobody_serves(&self) -> bool {
+        let is_bound = |key: &KeyId| self.patients.get(key).is_some_and(Patient::is_bound);
+        self.patients.len() >= self.slots.len() && self.slots.iter().all(|slot| is_bound(&slot.id))
+    }
+
     /// Ends the rests that are over.
     pub(super) fn wake(&mut self, now: Instant) {
         while let Some(Reverse((until, _))) = self.wakes.peek()
@@ -299,6 +305,10 @@ impl Ward {
             Some((Phase::Resting, _)) => (Standing::Recovering, false),
         };
         self.slots[index].stand(standing);
+        if is_available && standing != Standing::AwaitsTrial {
+            // With it there to serve, the others may be tried.
+            self.views.open();
+        }
         let resting = || patient.into_iter().flat_map(Patient::resting_models);
         resting().for_each(|model| self.views.make(model));
         let is_available = is_available && !self.at_cap.contains_key(&key);
@@ -347,6 +357,12 @@ impl Patient {
 
     fn is_well(&self) -> bool {
         self.states().next().is_none()
+    }
+
+    /// Whether it serves nobody, but perhaps for a trial.
+    fn is_bound(&self) -> bool {
+        let serves = |state: &State| state.phase == Phase::Over && state.told.ailment == Ailment::Cooling;
+        self.whole.as_ref().is_some_and(|state| !serves(state))
     }
 
     fn resting_models(&self) -> impl Iterator<Item = &str> {

@@ -275,6 +275,48 @@ fn a_key_that_fails_its_trial_rests_longer_and_is_never_given_up() {
 }
 
 #[test]
+fn where_no_key_serves_one_a_second_is_tried_and_all_of_them_as_soon_as_one_does() {
+    let mut scene = scene(Strategy::RoundRobin, 50);
+    for key in 1..=50 {
+        scene.happens(key, &Outcome::KeyRejected);
+    }
+    scene.wait(RestPolicy::default().first_trial);
+
+    for _ in 0..10 {
+        let mut trial = scene.pick(0).unwrap();
+        assert!(scene.pick(1).is_none(), "another one at the same time");
+        scene.note(&mut trial, &Outcome::KeyRejected);
+        scene.wait(Duration::from_millis(999));
+        assert!(scene.pick(2).is_none());
+        assert_eq!(
+            scene.pool.health().next_to_end(),
+            Some((Ailment::Invalid, scene.now().instant + Duration::from_millis(1)))
+        );
+        scene.wait(Duration::from_millis(1));
+    }
+
+    let mut trial = scene.pick(0).unwrap();
+    scene.note(&mut trial, &Outcome::Success);
+    let mut trials: Vec<Picked> = (0..100).map_while(|turn| scene.pick(turn)).collect();
+    trials.retain(|picked| picked.slot().id != trial.slot().id);
+    assert_eq!(trials.len(), 39, "ten have failed theirs");
+}
+
+#[test]
+fn a_key_that_was_only_limited_is_not_kept_waiting_by_trials() {
+    let mut scene = scene(Strategy::RoundRobin, 3);
+    scene.happens(1, &Outcome::KeyRejected);
+    scene.happens(2, &Outcome::KeyRejected);
+    scene.happens(3, &limited(Some(61)));
+    scene.wait(60 * SECOND);
+    let trial = scene.pick(0).unwrap();
+    assert!(trial.slot().id.0 < 3 && scene.pick(1).is_none());
+
+    scene.wait(SECOND);
+    assert!(scene.keys(0..9).contains(&3));
+}
+
+#[test]
 fn a_trial_that_shows_nothing_is_the_next_requests() {
     let mut scene = scene(Strategy::RoundRobin, 2);
     scene.happens(1, &exhausted(30));
@@ -483,7 +525,10 @@ proptest! {
         scene.wait(Duration::from_hours(24));
         for key in 1..=keys {
             for model in ["model-0", "model-1", "model-2"] {
+                // Where no key serves, trials keep their distance.
+                scene.wait(SECOND);
                 scene.pool.pick(&scene.wish(0));
+                scene.wait(SECOND);
                 let others: Vec<KeyId> = (1..=keys).filter(|id| *id != key).map(KeyId).collect();
                 let wish = Wish { model: Some(model), tried: &others, ..scene.wish(0) };
                 prop_assert!(scene.pool.pick(&wish).is_some(), "key {key} for {model}");
