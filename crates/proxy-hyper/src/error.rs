@@ -66,7 +66,10 @@ impl ProxyError {
         request_id::put_on(headers, request_id);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            // Not a second too early.
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
         }
         if let Some(allow) = &self.allow {
             headers.insert(header::ALLOW, allow.clone());
@@ -87,4 +90,22 @@ impl ProxyError {
 /// Marks an upstream's last answer: we tried other keys already.
 pub(crate) fn mark_given_up(headers: &mut http::HeaderMap) {
     headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request_id::RequestIds;
+
+    #[test]
+    fn nobody_is_told_to_come_back_before_the_time() {
+        for (wait, told) in [(0, "1"), (999, "1"), (1_000, "1"), (1_001, "2"), (39_990, "40")] {
+            let error = ProxyError {
+                retry_after: Some(Duration::from_millis(wait)),
+                ..ProxyError::new(ErrorKind::RateLimited, "wait")
+            };
+            let response = error.response(Audience::Rest, RequestIds::new().next());
+            assert_eq!(response.headers()[header::RETRY_AFTER], told, "{wait} ms");
+        }
+    }
 }
