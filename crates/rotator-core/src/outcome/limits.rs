@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, header};
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 
 /// What an answer says about limits. Everything is a time from now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ impl Limits {
 
     /// Reads the head of an answer, and as much as there is of an error's body.
     pub fn read(headers: &HeaderMap, body: &[u8], now: Timestamp) -> Self {
+        let now = present(headers, now);
         let mut limits = Self { retry_after: retry_delay(body), used_up_for: None };
         let mut windows: Vec<(&str, Window)> = Vec::new();
         for (name, value) in headers {
@@ -75,6 +76,14 @@ fn is_about_limits(name: &HeaderName) -> bool {
         Some(b'r') => name.starts_with("ratelimit-"),
         _ => false,
     }
+}
+
+/// The present by the upstream's clock, which its times are told by, where ours is off. Where it is not, ours is more
+/// exact: the upstream tells whole seconds, and told them a while ago.
+fn present(headers: &HeaderMap, ours: Timestamp) -> Timestamp {
+    const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+    let date = headers.get(header::DATE).and_then(|date| date.to_str().ok()).and_then(time);
+    date.filter(|theirs| theirs.duration_since(ours).abs() > TOLERANCE).unwrap_or(ours)
 }
 
 fn note<'a>(windows: &mut Vec<(&'a str, Window)>, name: &'a str, value: &str, now: Timestamp) {
@@ -126,9 +135,13 @@ fn delay(value: &str, now: Timestamp) -> Option<Duration> {
 }
 
 fn until(value: &str, now: Timestamp) -> Option<Duration> {
+    Some(Duration::try_from(time(value)? - now).unwrap_or(Duration::ZERO))
+}
+
+/// A time or a date.
+fn time(value: &str) -> Option<Timestamp> {
     let date = || rfc2822::DateTimeParser::new().parse_timestamp(value).ok();
-    let at: Timestamp = value.parse().ok().or_else(date)?;
-    Some(Duration::try_from(at - now).unwrap_or(Duration::ZERO))
+    value.parse().ok().or_else(date)
 }
 
 /// A duration as Go writes it: `1h2m3.5s`, `20ms`.
@@ -239,6 +252,31 @@ mod tests {
             assert_eq!(limits.used_up_for, Some(Duration::from_secs_f64(seconds)), "{reset}: {value}");
             assert_eq!(read(&[(remaining, "3"), (reset, value)], "").used_up_for, None, "{reset}");
         }
+    }
+
+    #[test]
+    fn a_time_is_told_by_the_upstreams_clock_where_ours_is_off() {
+        // At 07:00 and at 09:00 by ours, and a second off, which may be the way that the answer has come.
+        for (date, wait) in [
+            ("Sat, 21 Nov 2026 07:00:00 GMT", 3660),
+            ("Sat, 21 Nov 2026 09:00:00 GMT", 0),
+            ("Sat, 21 Nov 2026 07:59:59 GMT", 60),
+            ("yesterday", 60),
+        ] {
+            for (name, value) in [
+                ("retry-after", "Sat, 21 Nov 2026 08:01:00 GMT"),
+                ("anthropic-ratelimit-requests-reset", "2026-11-21T08:01:00Z"),
+                ("x-ratelimit-reset", "1795248060"),
+            ] {
+                let remaining =
+                    [("anthropic-ratelimit-requests-remaining", "0"), ("x-ratelimit-remaining", "0")];
+                let headers = [("date", date), (name, value)].into_iter().chain(remaining);
+                let limits = read(&headers.collect::<Vec<_>>(), "");
+                assert_eq!(limits.wait(), Some(Duration::from_secs(wait)), "{date}: {name}");
+            }
+        }
+        let limits = read(&[("date", "Sat, 21 Nov 2026 07:00:00 GMT"), ("retry-after", "20")], "");
+        assert_eq!(limits.wait(), Some(Duration::from_secs(20)));
     }
 
     #[test]

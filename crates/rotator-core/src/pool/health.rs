@@ -262,11 +262,14 @@ impl Health {
         self.ward().keep_changed(keys);
     }
 
-    /// Lets keys rest as they did before a restart.
+    /// Lets keys rest as they did before a restart; never for longer than they were to in all, whatever time of day it
+    /// is thought to be.
     pub fn restore(&self, resting: Vec<Resting>, now: Now) {
+        let between =
+            |from: Timestamp, until: Timestamp| Duration::try_from(until - from).unwrap_or_default();
         let mut ward = self.ward();
         for told in resting {
-            let left = Duration::try_from(told.until - now.wall).unwrap_or(Duration::ZERO);
+            let left = between(now.wall, told.until).min(between(told.since, told.until));
             let place = ward.place(told.key, told.model.as_deref());
             let state = State { told, until: now.instant + left, phase: Phase::Resting, serial: 0 };
             ward.put(&place, state);

@@ -1,8 +1,11 @@
 //! Keys that rest and come back.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::super::{tests::slot, *};
@@ -26,18 +29,19 @@ impl Turns for NoTurns {
     }
 }
 
-/// A pool, and a clock that the test moves.
+/// A pool, and two clocks that the test moves: it jumps the one that shows the time of day.
 struct Scene {
     pool: KeyPool,
     start: Instant,
     passed: Duration,
+    jumped: SignedDuration,
 }
 
 fn scene(strategy: Strategy, keys: i64) -> Scene {
     let start = Instant::now();
     let health = Arc::new(Health::new(RestPolicy::default(), start));
     let slots = (1..=keys).map(|id| slot(id, 1)).collect();
-    Scene { pool: KeyPool::new(strategy, slots, Arc::new(NoTurns), health), start, passed: Duration::ZERO }
+    Scene::new(KeyPool::new(strategy, slots, Arc::new(NoTurns), health), start)
 }
 
 fn limited(told: Option<u64>) -> Outcome {
@@ -53,9 +57,13 @@ fn exhausted(told: u64) -> Outcome {
 }
 
 impl Scene {
+    fn new(pool: KeyPool, start: Instant) -> Self {
+        Self { pool, start, passed: Duration::ZERO, jumped: SignedDuration::ZERO }
+    }
+
     fn now(&self) -> Now {
         let wall: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
-        Now { instant: self.start + self.passed, wall: wall + self.passed }
+        Now { instant: self.start + self.passed, wall: wall + self.passed + self.jumped }
     }
 
     fn wait(&mut self, time: Duration) {
@@ -153,7 +161,7 @@ fn the_share_of_one_that_rests_goes_to_the_others_by_their_weights() {
     let health = Arc::new(Health::new(RestPolicy::default(), start));
     let slots = [(1, 1), (2, 4), (3, 2), (4, 2)].map(|(id, weight)| slot(id, weight)).into();
     let pool = KeyPool::new(Strategy::Weighted, slots, Arc::new(NoTurns), health);
-    let scene = Scene { pool, start, passed: Duration::ZERO };
+    let scene = Scene::new(pool, start);
     scene.happens(2, &limited(Some(60)));
 
     let mut counts: HashMap<i64, i32> = HashMap::new();
@@ -484,6 +492,49 @@ fn after_a_restart_everyone_rests_on() {
     assert_eq!(after.rests(), [(1, Ailment::Cooling, 1), (2, Ailment::Invalid, 1)]);
     after.wait(20 * SECOND);
     assert_eq!(after.cycle(0..2), [1, 3]);
+}
+
+const JUMPS: [SignedDuration; 4] = [
+    SignedDuration::from_hours(-24),
+    SignedDuration::from_hours(-1),
+    SignedDuration::from_hours(1),
+    SignedDuration::from_hours(24),
+];
+
+#[test]
+fn a_time_of_day_that_jumps_makes_no_rest_longer_or_shorter() {
+    for jump in JUMPS {
+        let mut scene = scene(Strategy::RoundRobin, 5);
+        scene.happens(1, &limited(Some(60)));
+        scene.happens(2, &exhausted(60));
+        scene.happens(3, &Outcome::KeyRejected);
+
+        scene.jumped = jump;
+        scene.happens(4, &limited(Some(60)));
+        scene.wait(Duration::from_secs(29));
+        assert_eq!(scene.keys(0..3), [5, 5, 5], "{jump}");
+        scene.jumped = -jump;
+        scene.wait(Duration::from_secs(31));
+
+        let back: Vec<Picked> = (0..20).map_while(|turn| scene.pick(turn)).collect();
+        let back: BTreeSet<i64> = back.iter().map(|picked| picked.slot().id.0).collect();
+        assert_eq!(back, (1..=5).collect(), "{jump}");
+    }
+}
+
+#[test]
+fn a_time_of_day_that_jumps_over_a_restart_makes_no_rest_longer_than_it_was() {
+    for jump in JUMPS {
+        let before = scene(Strategy::RoundRobin, 2);
+        before.happens(1, &limited(Some(60)));
+
+        let mut after = scene(Strategy::RoundRobin, 2);
+        after.jumped = jump;
+        after.pool.health().restore(before.pool.health().resting(), after.now());
+        after.wait(60 * SECOND);
+
+        assert_eq!(after.cycle(0..2), [1, 2], "{jump}");
+    }
 }
 
 proptest! {
