@@ -280,6 +280,26 @@ async fn a_rejected_key_that_is_reset_and_mended_serves_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_does_not_open_is_left_out_and_nothing_is_sent_in_its_place() {
+    let upstream = Upstream::reply(|_| ok("done")).await;
+    let mut gateway = Gateway::new().generic("some", &upstream.url(), &["sealed", "good"]).generic(
+        "none",
+        &upstream.url(),
+        &["sealed"],
+    );
+    for source in &mut gateway.sources {
+        source.keys[0].secret = None;
+    }
+    let gateway = gateway.start().await;
+
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/proxy/some/x").await.text(), "done");
+        assert_eq!(gateway.get("/proxy/none/x").await.status, 503);
+    }
+    assert_eq!(upstream.seen("x-key"), ["good"; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_rest_on_over_a_change_of_their_service() {
     let upstream = unless_good(|| status(401, "no")).await;
     let gateway = generic(&upstream, &["bad", "good"]).await;

@@ -93,6 +93,34 @@ async fn a_stream_keeps_its_rhythm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_moves_outlasts_every_time_out() {
+    const SHORT: Duration = Duration::from_secs(1);
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        read_head(&mut socket).await;
+        socket.write_all(EVENT_STREAM).await.unwrap();
+        for n in 0..30 {
+            socket.write_all(&chunk(format!("data: {n}\n\n"))).await.unwrap();
+            sleep(SHORT / 10).await;
+        }
+        socket.write_all(b"0\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let gateway = Gateway::new()
+        .set(|s| {
+            (s.client.head_timeout, s.client.idle_timeout) = (SHORT, SHORT);
+            (s.client.body_timeout, s.client.write_timeout) = (SHORT, SHORT);
+            (s.upstream.llm_response_timeout, s.upstream.idle_timeout) = (SHORT, SHORT);
+        })
+        .llm("ai", "openai_compatible", &upstream.url(), &["k1"])
+        .start()
+        .await;
+
+    let answer = gateway.post("/llm/ai/v1/chat/completions", "{}").await;
+
+    assert!(answer.is_whole && answer.text().ends_with("data: 29\n\n"), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_upstream_sees_the_first_chunk_before_the_client_sends_the_last() {
     let (saw_first, first_seen) = oneshot::channel();
     let saw_first = Arc::new(Mutex::new(Some(saw_first)));

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use http::Request;
+use rotator_core::record::RequestOutcome;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{
     Gateway, PROXY_KEY, Upstream,
@@ -120,6 +122,32 @@ async fn an_answer_that_breaks_off_never_looks_whole() {
 
         assert!(!answer.is_whole, "{:?}", String::from_utf8_lossy(broken));
         assert_eq!(gateway.records(1).await[0].outcome.as_str(), "upstream_cut");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_resets_its_connection_makes_no_empty_or_whole_answer() {
+    for begun in [
+        &b""[..],
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc",
+    ] {
+        let upstream = RawUpstream::serve(move |mut socket| async move {
+            read_head(&mut socket).await;
+            socket.write_all(begun).await.unwrap();
+            socket.set_zero_linger().unwrap();
+        })
+        .await;
+        let gateway = Gateway::new().generic("svc", &upstream.url(), &["k1", "k2"]).start().await;
+
+        let answer = gateway.post("/proxy/svc/x", "body").await;
+
+        // A reset may overtake what was sent before it.
+        let is_told = answer.status == 502 && answer.is_whole || answer.status == 200 && !answer.is_whole;
+        assert!(is_told, "{}: {answer:?}", String::from_utf8_lossy(begun));
+        assert_ne!(gateway.records(1).await[0].outcome, RequestOutcome::Completed);
     }
 }
 
