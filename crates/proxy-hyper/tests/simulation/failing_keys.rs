@@ -49,9 +49,9 @@ async fn provider(keys: &[String], quota_resets: Option<Instant>) -> Provider {
         let spent = Spent { status, until: quota_resets };
         provider.change(&keys[place], |account| account.spent = Some(spent));
     }
-    for place in BROWNED_OUT {
-        let slow = Trouble::Slow(Duration::from_millis(300));
-        provider.change(&keys[place], |account| account.trouble = Some(slow));
+    let troubles = [Trouble::Overloaded, Trouble::Slow(Duration::from_millis(300))];
+    for (place, trouble) in BROWNED_OUT.into_iter().zip(troubles) {
+        provider.change(&keys[place], |account| account.trouble = Some(trouble));
     }
     provider
 }
