@@ -262,6 +262,9 @@ fn nobody(route: &Route) -> ProxyError {
 
 fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {
     exchange.worker.metrics.count_attempt(outcome.kind());
+    if let Some(is_home) = picked.is_home() {
+        exchange.worker.metrics.sticky[usize::from(!is_home)].add(1);
+    }
     let is_well = matches!(outcome, Outcome::Success | Outcome::RequestFault);
     picked.finish(is_well, exchange.started_at());
 }

@@ -74,6 +74,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_connections_opened: Counter,
     attempts: [Counter; Kind::ALL.len()],
     pub(crate) retries: Counter,
+    /// Requests of conversations whose attempts went to their own key, and to another.
+    pub(crate) sticky: [Counter; 2],
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
     pub(crate) client_aborts: Counter,
@@ -151,6 +153,16 @@ impl Metrics {
         for kind in Kind::ALL {
             let (outcome, count) = (kind.as_str(), self.sum(|w| &w.attempts[kind as usize]));
             line(&mut text, format_args!("akr_upstream_attempts_total{{outcome=\"{outcome}\"}} {count}"));
+        }
+        line(
+            &mut text,
+            format_args!(
+                "# HELP akr_sticky_picks_total Attempts under sticky, by whether they went to the conversation's own key.\n# TYPE akr_sticky_picks_total counter"
+            ),
+        );
+        for (key, place) in [("own", 0), ("other", 1)] {
+            let count = self.sum(|w| &w.sticky[place]);
+            line(&mut text, format_args!("akr_sticky_picks_total{{key=\"{key}\"}} {count}"));
         }
         for (name, kind, help, read) in READINGS {
             line(

@@ -17,7 +17,14 @@ mod views;
 mod ward;
 mod weighted;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 use crate::{
     cache::{Turn, Turns},
@@ -68,8 +75,16 @@ enum Chooser {
     Weighted(WeightTable),
     LeastConnections,
     Random,
-    Sticky(Ring),
+    /// With the requests of the pool that are in flight.
+    Sticky(Ring, Arc<AtomicU32>),
 }
+
+/// The place of a key, and under `sticky` whether it is the conversation's own.
+type Choice = (usize, Option<bool>);
+
+/// Under `sticky`, a key gives its conversations away while it has a quarter more to do than the mean, and this much at
+/// least: a full key answers late, or not at all.
+const LEAST_CROWD: u32 = 4;
 
 impl KeyPool {
     /// A pool of these keys; those that rest already go on doing so.
@@ -85,7 +100,7 @@ impl KeyPool {
             Strategy::Weighted => Chooser::Weighted(WeightTable::new(slots.iter().map(|s| s.weight))),
             Strategy::LeastConnections => Chooser::LeastConnections,
             Strategy::Random => Chooser::Random,
-            Strategy::Sticky => Chooser::Sticky(Ring::new(slots.iter().map(|s| s.id))),
+            Strategy::Sticky => Chooser::Sticky(Ring::new(slots.iter().map(|s| s.id)), Arc::default()),
         };
         let slots: Arc<[Arc<KeySlot>]> = slots.into();
         let views = health.attach(&slots);
@@ -127,7 +142,7 @@ impl KeyPool {
 
     /// Whether a pick heeds the affinity, so that the caller need not compute one otherwise.
     pub fn wants_affinity(&self) -> bool {
-        matches!(self.chooser, Chooser::Sticky(_))
+        matches!(self.chooser, Chooser::Sticky(..))
     }
 
     /// Whether keys rest for single models, so that the caller need not read the model otherwise.
@@ -154,7 +169,7 @@ impl KeyPool {
         }
         let view = self.views.of(wish.model);
         loop {
-            let place = self.choose(&view, wish)?;
+            let (place, is_home) = self.choose(&view, wish)?;
             let slot = self.slots.get(place)?;
             let picked = match slot.enter() {
                 Entry::Free => Picked::new(Arc::clone(slot), None),
@@ -168,7 +183,12 @@ impl KeyPool {
             match &self.caps {
                 // Somebody else was quicker: the next choice passes it over.
                 Some(caps) if !caps.take(place, slot, wish.now, &self.health) => {}
-                _ => return Some(picked),
+                _ => {
+                    return Some(match &self.chooser {
+                        Chooser::Sticky(_, crowd) => picked.of_conversation(crowd, is_home),
+                        _ => picked,
+                    });
+                }
             }
         }
     }
@@ -194,13 +214,15 @@ impl KeyPool {
         let mut tried = Vec::new();
         for turn in (self.turns.upcoming()..).take(count) {
             let wish = Wish { turn, affinity, model, tried: &tried, may_try: true, now };
-            let Some(slot) = self.choose(&view, &wish).and_then(|place| self.slots.get(place)) else { break };
+            let Some(slot) = self.choose(&view, &wish).and_then(|(place, _)| self.slots.get(place)) else {
+                break;
+            };
             tried.push(slot.id);
         }
         tried
     }
 
-    fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<usize> {
+    fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<Choice> {
         let count = self.slots.len();
         if count == 0 || view.count() == 0 {
             return None;
@@ -219,11 +241,14 @@ impl KeyPool {
             if is_left(&first) { Some(first) } else { view.around(first + 1).find(is_left) }
         };
         let fair = |rank: u64| if is_full { Some(nth(rank, count)) } else { view.nth(rank) };
-        match &self.chooser {
-            Chooser::Sticky(ring) if let Some(affinity) = wish.affinity => {
-                ring.at(affinity, is_left, || left_from(fair(affinity)?))
+        let place = match &self.chooser {
+            Chooser::Sticky(ring, crowd) if let Some(affinity) = wish.affinity => {
+                let most = crowd_limit(crowd.load(Relaxed), view.count());
+                let has_time = |index: &usize| is_left(index) && self.slots[*index].in_flight() < most;
+                let (place, is_home) = ring.at(affinity, has_time, || left_from(fair(affinity)?))?;
+                return Some((place, Some(is_home)));
             }
-            Chooser::RoundRobin | Chooser::Sticky(_) => left_from(fair(turn)?),
+            Chooser::RoundRobin | Chooser::Sticky(..) => left_from(fair(turn)?),
             Chooser::Weighted(table) => left_from(table.among(turn, |index| view.has(index))),
             Chooser::LeastConnections => {
                 let first = fair(turn)?;
@@ -231,8 +256,16 @@ impl KeyPool {
                 least_connections::choose(&self.slots, candidates)
             }
             Chooser::Random => left_from(fair(fastrand::u64(..))?),
-        }
+        };
+        place.map(|place| (place, None))
     }
+}
+
+/// How much a key may have to do before it gives conversations away: a quarter more than the mean.
+fn crowd_limit(crowd: u32, keys: usize) -> u32 {
+    let keys = u32::try_from(keys).unwrap_or(u32::MAX).max(1);
+    let mean_and_a_quarter = (5 * (u64::from(crowd) + 1)).div_ceil(4 * u64::from(keys));
+    u32::try_from(mean_and_a_quarter).unwrap_or(u32::MAX).max(LEAST_CROWD)
 }
 
 /// The index of a turn in a pool of `count` keys, which is not 0.

@@ -62,6 +62,9 @@ pub struct Picked {
     slot: Arc<KeySlot>,
     /// Set while this attempt has to show how the key is.
     trial: Option<Arc<Health>>,
+    /// The requests of its pool that are in flight, where they are counted.
+    crowd: Option<Arc<AtomicU32>>,
+    is_home: Option<bool>,
 }
 
 impl KeySlot {
@@ -136,7 +139,20 @@ impl Picked {
     /// In flight from now on. With a `trial`, it has to show how the key is.
     pub(super) fn new(slot: Arc<KeySlot>, trial: Option<Arc<Health>>) -> Self {
         slot.in_flight.fetch_add(1, Relaxed);
-        Self { slot, trial }
+        Self { slot, trial, crowd: None, is_home: None }
+    }
+
+    /// The same for a conversation, whose own key it is or not.
+    pub(super) fn of_conversation(mut self, crowd: &Arc<AtomicU32>, is_home: Option<bool>) -> Self {
+        crowd.fetch_add(1, Relaxed);
+        self.crowd = Some(Arc::clone(crowd));
+        self.is_home = is_home;
+        self
+    }
+
+    /// Under `sticky`, whether it is the conversation's own key; `None` without a conversation.
+    pub fn is_home(&self) -> Option<bool> {
+        self.is_home
     }
 
     /// The key.
@@ -165,6 +181,9 @@ impl Picked {
 impl Drop for Picked {
     fn drop(&mut self) {
         self.slot.in_flight.fetch_sub(1, Relaxed);
+        if let Some(crowd) = &self.crowd {
+            crowd.fetch_sub(1, Relaxed);
+        }
         if let Some(health) = self.trial.take() {
             health.end_trial(self.slot.id);
         }

@@ -56,17 +56,20 @@ impl Ring {
         Self { points: points.into(), owners: owners.into(), places }
     }
 
-    /// The index of the key of a conversation, as if the ring held only the keys that are left. Where hardly any is left,
-    /// a search would take long: then another choice is as good.
+    /// The index of the key of a conversation, as if the ring held only the keys that are left, and whether it is the one
+    /// that the whole ring would give. Where hardly any is left, a search would take long: then another choice is as good.
     pub(super) fn at(
         &self,
         affinity: u64,
         is_left: impl Fn(&usize) -> bool,
         otherwise: impl Fn() -> Option<usize>,
-    ) -> Option<usize> {
+    ) -> Option<(usize, bool)> {
         // Nearly always every key is left, and then only the winner's owner is looked at.
         let nearest = self.nearest(affinity, |_| true)?;
-        if is_left(&nearest) { Some(nearest) } else { self.nearest(affinity, is_left).or_else(otherwise) }
+        if is_left(&nearest) {
+            return Some((nearest, true));
+        }
+        self.nearest(affinity, is_left).or_else(otherwise).map(|other| (other, false))
     }
 
     /// `None` when no probe finds a key that is left within its reach.
@@ -157,7 +160,10 @@ mod tests {
 
             let ring = Ring::new(ids.iter().map(|id| KeyId(*id)));
 
-            prop_assert_eq!(ring.at(affinity, is_left, || None), nearest.map(|(_, owner)| owner));
+            let found = ring.at(affinity, is_left, || None);
+            prop_assert_eq!(found.map(|(owner, _)| owner), nearest.map(|(_, owner)| owner));
+            let home = ring.at(affinity, |_| true, || None);
+            prop_assert_eq!(found.is_some_and(|(_, is_home)| is_home), found.is_some() && found == home);
         }
     }
 }

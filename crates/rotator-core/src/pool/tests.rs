@@ -387,3 +387,19 @@ fn what_keys_have_done_counts_on_in_the_next_snapshot() {
     let new = pool(Strategy::RoundRobin, 3).capped(caps, Some(&old), start);
     assert_eq!((0..20).filter(|turn| pick_at(&new, *turn, start).is_some()).count(), 3);
 }
+
+#[test]
+fn a_conversation_leaves_a_key_that_is_too_busy_and_comes_back() {
+    let pool = pool(Strategy::Sticky, 8);
+    let pick = || pool.pick(&wish(0, Some(99), &[])).unwrap();
+    let home = pick().slot().id;
+
+    let mut busy: Vec<_> = (0..40).map(|_| pick()).collect();
+    let at_home = busy.iter().filter(|picked| picked.is_home() == Some(true)).count();
+    assert!((4..=8).contains(&at_home), "{at_home}: a quarter more than 40 on 8 keys");
+    assert!(busy.iter().all(|picked| (picked.slot().id == home) == (picked.is_home() == Some(true))));
+    let most = pool.slots().iter().map(|slot| slot.in_flight()).max().unwrap();
+    assert!(most <= 8, "{most}");
+    busy.clear();
+    assert_eq!((pick().slot().id, pick().is_home()), (home, Some(true)));
+}
