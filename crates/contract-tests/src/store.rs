@@ -9,6 +9,7 @@ mod audit;
 mod concurrency;
 mod configs;
 mod keys;
+mod request_filters;
 mod requests;
 mod rests;
 mod routes;
@@ -20,6 +21,7 @@ pub use audit::*;
 pub use concurrency::*;
 pub use configs::*;
 pub use keys::*;
+pub use request_filters::*;
 pub use requests::*;
 pub use rests::*;
 pub use routes::*;
@@ -80,6 +82,22 @@ macro_rules! store_contract {
             a_session_may_be_revoked_twice
             request_records_read_back_newest_first
             appending_no_records_appends_none
+            request_records_are_listed_in_pages
+            a_page_of_request_records_goes_on_after_any_of_them
+            a_page_of_request_records_takes_any_cursor
+            a_page_stays_where_it_is_while_request_records_are_appended
+            a_page_of_request_records_outlives_those_that_are_pruned
+            a_request_record_is_found_by_its_request
+            request_records_are_found_by_service_and_key
+            request_records_are_found_by_outcome
+            request_records_are_found_by_status
+            request_records_are_found_by_method_and_address
+            request_records_are_found_by_part_of_the_path_in_either_case
+            a_path_search_takes_wildcards_and_quotes_as_text
+            request_records_are_found_by_when_they_ended
+            request_records_are_found_by_time_although_they_are_not_quite_in_order
+            request_records_are_found_by_duration_attempts_and_trace
+            a_request_record_is_found_if_everything_holds
             old_request_records_are_pruned
             the_oldest_records_are_pruned_while_the_log_is_too_large
             pruning_in_pieces_takes_every_old_record

@@ -11,7 +11,7 @@
 //! | `connection` · `writer` · `readers` · `database` | what a connection promises, who uses it, both together |
 //! | `migrations` | numbered steps in `migrations/`, each applied once |
 //! | `store` | the port: which file, and reading or writing |
-//! | `configs` · `keys` · `rests` · `audit` · `sessions` · `requests` | the SQL, a file per table |
+//! | `configs` · `keys` · `rests` · `audit` · `sessions` · `requests` | the SQL, a module per table |
 //! | `rows` · `error` | rows as the model has them · SQLite's errors as the port has them |
 
 mod adopt;

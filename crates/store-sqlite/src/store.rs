@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
     pool::Resting,
-    record::RequestRecord,
+    record::{RequestId, RequestRecord},
     store::{
         AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
-        KeyUsage, NewKey, Page, RouteSource, Store, StoreError,
+        KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store, StoreError,
     },
 };
 
@@ -156,8 +156,13 @@ impl Store for SqliteStore {
         self.requests.write(move |tx| requests::append(tx, &records).map_err(error::store)).await
     }
 
-    async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError> {
-        self.requests.read(move |tx| requests::latest(tx, limit)).await
+    async fn requests(&self, query: &RequestQuery) -> Result<RequestPage, StoreError> {
+        let query = query.clone();
+        self.requests.read(move |tx| requests::list(tx, &query)).await
+    }
+
+    async fn request(&self, id: RequestId) -> Result<Option<LoggedRequest>, StoreError> {
+        requests::find(&self.requests, id).await
     }
 
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {

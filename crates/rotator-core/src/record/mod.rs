@@ -104,6 +104,10 @@ pub enum RequestOutcome {
 }
 
 impl RequestOutcome {
+    /// Each of them.
+    pub const ALL: [Self; 5] =
+        [Self::Completed, Self::Refused, Self::UpstreamFailed, Self::UpstreamCut, Self::ClientGone];
+
     /// The name under which it is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {

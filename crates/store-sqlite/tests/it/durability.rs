@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rotator_core::store::{Store, StoreError};
+use rotator_core::store::{RequestQuery, Store, StoreError};
 
 use crate::support::{add, change, connect, files, folder, insert, open, text};
 
@@ -61,7 +61,7 @@ async fn a_closed_store_answers_that_it_is_unavailable() {
 
     assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.delete_config(config, &change()).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.requests(1).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.requests(&RequestQuery::default()).await, Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use rotator_core::{
     record::{RequestId, RequestOutcome, RequestRecord},
-    store::Store,
+    store::{RequestQuery, Store},
 };
 
-use crate::support::{files, folder, now, open};
+use crate::support::{files, folder, fresh, now, open};
 
 fn record(started_at: Timestamp) -> RequestRecord {
     RequestRecord {
@@ -62,5 +62,25 @@ async fn an_old_record_is_pruned_although_it_ended_after_a_newer_one() {
     store.append_requests(vec![new.clone(), old]).await.unwrap();
 
     assert_eq!(store.prune_requests(now(), u64::MAX).await.unwrap(), 1);
-    assert_eq!(store.requests(9).await.unwrap(), [new]);
+    let left = store.requests(&RequestQuery::default()).await.unwrap().items;
+    assert_eq!(left.into_iter().map(|item| item.record).collect::<Vec<_>>(), [new]);
+}
+
+#[tokio::test]
+async fn a_search_looks_at_a_piece_of_a_large_log_at_a_time() {
+    let store = fresh().await;
+    let rare = RequestRecord { request_id: RequestId::from_bits(2), status: 500, ..record(now()) };
+    store.append_requests(vec![rare.clone()]).await.unwrap();
+    store.append_requests(vec![record(now()); 60_000]).await.unwrap();
+
+    let mut query = RequestQuery { status: Some(500..=599), ..RequestQuery::default() };
+    let first = store.requests(&query).await.unwrap();
+    query.page.after = first.next;
+    let second = store.requests(&query).await.unwrap();
+
+    assert!(first.items.is_empty() && first.next.is_some());
+    assert_eq!(second.items.iter().map(|item| &item.record).collect::<Vec<_>>(), [&rare]);
+    assert_eq!(second.next, None);
+    assert_eq!(store.request(rare.request_id).await.unwrap().unwrap().record, rare);
+    assert_eq!(store.request(RequestId::from_bits(3)).await.unwrap(), None);
 }

@@ -15,10 +15,10 @@ use rotator_core::{
     cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
     model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
     pool::Resting,
-    record::RequestRecord,
+    record::{RequestId, RequestRecord},
     store::{
         AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
-        KeyUsage, NewKey, Page, RouteSource, Store, StoreError,
+        KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store, StoreError,
     },
 };
 use store_sqlite::SqliteStore;
@@ -214,9 +214,14 @@ impl Store for FaultyStore {
         self.inner.append_requests(records).await
     }
 
-    async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError> {
+    async fn requests(&self, query: &RequestQuery) -> Result<RequestPage, StoreError> {
         self.fault("requests").await?;
-        self.inner.requests(limit).await
+        self.inner.requests(query).await
+    }
+
+    async fn request(&self, id: RequestId) -> Result<Option<LoggedRequest>, StoreError> {
+        self.fault("request").await?;
+        self.inner.request(id).await
     }
 
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {

@@ -4,15 +4,18 @@
 //! passed in; every write leaves its audit entry in the same transaction, so that nothing changes unseen; a write
 //! that was answered is on disk.
 
+mod requests;
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::requests::{LoggedRequest, RequestPage, RequestQuery};
 use crate::{
     model::{ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, Weight},
     pool::Resting,
-    record::RequestRecord,
+    record::{RequestId, RequestRecord},
     secret::Secret,
 };
 
@@ -85,8 +88,15 @@ pub trait Store: Send + Sync {
 
     /// Appends to the request log, in one transaction.
     async fn append_requests(&self, records: Vec<RequestRecord>) -> Result<(), StoreError>;
-    /// The latest request records, newest first.
-    async fn requests(&self, limit: u32) -> Result<Vec<RequestRecord>, StoreError>;
+    /// Request records, newest first: in the order in which they ended, the last one first.
+    ///
+    /// There may be millions, and no index but their order: a call looks at so many and no more. A page may hold fewer
+    /// records than asked for, or none, and still have a `next` to go on with. A clock that was put back may hide
+    /// records from a search by time.
+    async fn requests(&self, query: &RequestQuery) -> Result<RequestPage, StoreError>;
+    /// The record of one request. Looks for it from the newest on, in small pieces, so that nothing waits long; a
+    /// caller who gives up ends it.
+    async fn request(&self, id: RequestId) -> Result<Option<LoggedRequest>, StoreError>;
     /// Deletes request records older than `before`, and the oldest ones while the log is larger than `max_bytes`;
     /// in small pieces, so that nothing waits long. Answers how many went.
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError>;

@@ -1,19 +1,21 @@
-//! The request log.
+//! The request log: appending to it and its rows here, reading in `list`, deleting in `prune`.
+
+mod list;
+mod prune;
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, KeyId},
     record::{RequestId, RequestOutcome, RequestRecord, Trace},
-    store::StoreError,
 };
-use rusqlite::{Connection, Row, Statement, ToSql, Transaction, types::ToSqlOutput};
+use rusqlite::{Row, Statement, ToSql, Transaction, types::ToSqlOutput};
 
-use crate::{connection::checkpoint, database::Database, error, rows};
-
-/// How many records are deleted while appending waits.
-const PIECE: i64 = 5_000;
+pub(crate) use self::{
+    list::{find, list},
+    prune::prune,
+};
+use crate::rows;
 
 /// How many records one statement appends: it costs a quarter less than one at a time.
 const ROWS: usize = 16;
@@ -106,13 +108,7 @@ impl ToSql for Octets {
     }
 }
 
-/// The latest records, newest first. A row that makes no sense is left out.
-pub(crate) fn latest(tx: &Transaction<'_>, limit: u32) -> Result<Vec<RequestRecord>, StoreError> {
-    tx.prepare_cached("SELECT * FROM requests ORDER BY id DESC LIMIT ?1")
-        .and_then(|mut select| select.query_map([limit], record)?.filter_map(Result::transpose).collect())
-        .map_err(error::store)
-}
-
+/// A row of `requests`. `None` when it makes no sense.
 fn record(row: &Row<'_>) -> rusqlite::Result<Option<RequestRecord>> {
     let request_id = RequestId::parse(row.get_ref("request_id")?.as_str()?);
     let method = row.get_ref("method")?.as_str()?.parse().ok();
@@ -173,82 +169,4 @@ fn outcome(number: u8) -> Option<RequestOutcome> {
         4 => RequestOutcome::ClientGone,
         _ => return None,
     })
-}
-
-/// Deletes what is older than `before`, then the oldest while the log is larger than `max_bytes`; gives the room
-/// back to the file system. Appending goes on between two pieces.
-pub(crate) async fn prune(db: &Database, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {
-    let mut deleted = 0;
-    let mut last_seen = 0;
-    // Records are in the order in which they ended, nearly that in which they began: the first piece without an old
-    // one ends the search.
-    loop {
-        let piece = db.write(move |tx| delete_old(tx, last_seen, before).map_err(error::store)).await?;
-        deleted += piece.deleted;
-        last_seen = piece.last_seen;
-        if piece.deleted == 0 {
-            break;
-        }
-    }
-    loop {
-        let piece = db.write(move |tx| delete_excess(tx, max_bytes).map_err(error::store)).await?;
-        deleted += piece;
-        if piece == 0 {
-            break;
-        }
-    }
-    if deleted > 0 {
-        db.writer.run(|conn| checkpoint(conn).map(drop).map_err(error::store)).await?;
-    }
-    Ok(deleted)
-}
-
-struct Piece {
-    deleted: u64,
-    last_seen: i64,
-}
-
-fn delete_old(tx: &Transaction<'_>, after: i64, before: Timestamp) -> rusqlite::Result<Piece> {
-    let last_seen: Option<i64> = tx.query_one(
-        "SELECT max(id) FROM (SELECT id FROM requests WHERE id > ?1 ORDER BY id LIMIT ?2)",
-        [after, PIECE],
-        |row| row.get(0),
-    )?;
-    let Some(last_seen) = last_seen else { return Ok(Piece { deleted: 0, last_seen: after }) };
-    let deleted = tx.execute(
-        "DELETE FROM requests WHERE id > ?1 AND id <= ?2 AND started_at < ?3",
-        (after, last_seen, before.as_millisecond()),
-    )?;
-    give_back(tx)?;
-    Ok(Piece { deleted: deleted as u64, last_seen })
-}
-
-fn delete_excess(tx: &Transaction<'_>, max_bytes: u64) -> rusqlite::Result<u64> {
-    let (size, records): (i64, i64) = tx.query_one(
-        "SELECT (SELECT (page_count - freelist_count) * page_size
-                 FROM pragma_page_count, pragma_freelist_count, pragma_page_size),
-                (SELECT coalesce(max(id) - min(id) + 1, 0) FROM requests)",
-        (),
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let excess = size - rows::to_integer(max_bytes);
-    if excess <= 0 || records == 0 {
-        return Ok(0);
-    }
-    // As many records as lie in so many bytes, and one more to make up for the rounding.
-    let too_many = excess / (size / records).max(1) + 1;
-    let deleted = tx.execute(
-        "DELETE FROM requests WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT ?1)",
-        [too_many.min(PIECE)],
-    )?;
-    give_back(tx)?;
-    Ok(deleted as u64)
-}
-
-/// Gives the free pages back. The pragma frees one page a step.
-fn give_back(conn: &Connection) -> rusqlite::Result<()> {
-    let mut pragma = conn.prepare_cached("PRAGMA incremental_vacuum")?;
-    let mut pages = pragma.query(())?;
-    while pages.next()?.is_some() {}
-    Ok(())
 }
