@@ -1,4 +1,4 @@
-//! The admin HTTP API: sessions, proxy configs, keys, and the document that describes it.
+//! The admin HTTP API: sessions, proxy configs, keys, the request log, and the document that describes it.
 //!
 //! [`router`] serves everything under `/api/admin`; it is called as a service, request by request, by whoever accepts
 //! the connections. One resource is one file. A request passes
@@ -23,6 +23,7 @@ mod openapi;
 mod password;
 mod proxy_configs;
 mod query;
+mod requests;
 mod session;
 mod state;
 mod token;
@@ -90,6 +91,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(api_keys::reset))
         .routes(routes!(api_keys::reveal))
         .routes(routes!(audit_log::list))
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::show))
         .merge(import);
     OpenApiRouter::with_openapi(openapi::preface()).nest(PREFIX, api)
 }

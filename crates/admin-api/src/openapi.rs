@@ -29,6 +29,7 @@ use crate::error::ErrorBody;
         (name = "proxy configs", description = "The services that clients reach through the proxy"),
         (name = "keys", description = "The keys of a service; always masked, except when revealed on purpose"),
         (name = "audit log", description = "Who changed what, and when"),
+        (name = "request log", description = "What became of each request that clients sent through the proxy"),
         (name = "proxy", description = "What clients call"),
         (name = "health", description = "For load balancers and monitoring"),
     ),

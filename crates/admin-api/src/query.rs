@@ -4,7 +4,10 @@ use axum::{
     extract::{FromRequestParts, Path, Query},
     http::request::Parts,
 };
-use rotator_core::store::{Page, PageRequest};
+use rotator_core::{
+    record::RequestId,
+    store::{Page, PageRequest},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -16,6 +19,9 @@ pub(crate) struct Params<T>(pub(crate) T);
 
 /// The number in a path such as `/keys/{id}`.
 pub(crate) struct Id(pub(crate) i64);
+
+/// The id in a path such as `/requests/{id}`: the `x-request-id` of an answer.
+pub(crate) struct AnsweredId(pub(crate) RequestId);
 
 /// A piece of a list.
 #[derive(Serialize, ToSchema)]
@@ -56,6 +62,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for AnsweredId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let text: Option<Path<String>> = Path::from_request_parts(parts, state).await.ok();
+        text.and_then(|Path(text)| RequestId::parse(&text)).map(Self).ok_or_else(|| {
+            ApiError::Malformed(
+                "the id in its path must be an x-request-id: 32 hexadecimal digits in lower case".into(),
+            )
+        })
+    }
+}
+
 impl<T> List<T> {
     /// The answer that shows a page's items as `view` does.
     pub(crate) fn of<I>(page: Page<I>, view: impl Fn(I) -> T) -> Self {
@@ -84,12 +103,12 @@ pub(crate) fn limit(text: Option<&str>) -> Result<u32, ApiError> {
     limit.ok_or_else(|| ApiError::field("limit", format!("must be 1 to {MAX_LIMIT}")))
 }
 
-/// What is searched for; nothing when the text is empty.
-pub(crate) fn search(q: Option<String>) -> Result<Option<String>, ApiError> {
-    match q.filter(|q| !q.is_empty()) {
-        Some(q) if q.len() > MAX_SEARCH => {
-            Err(ApiError::field("q", format!("must not be longer than {MAX_SEARCH} bytes")))
+/// What is searched for in the parameter `name`; nothing when the text is empty.
+pub(crate) fn search(name: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) if text.len() > MAX_SEARCH => {
+            Err(ApiError::field(name, format!("must not be longer than {MAX_SEARCH} bytes")))
         }
-        q => Ok(q),
+        text => Ok(text),
     }
 }

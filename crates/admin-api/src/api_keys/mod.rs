@@ -88,7 +88,7 @@ pub(crate) async fn list(
     let standings = standings(&state, config);
     let (only, set) = standings.filter(params.state.as_deref())?;
     let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
-    let query = KeyQuery { state: only, set, search: search(params.q)?, page };
+    let query = KeyQuery { state: only, set, search: search("q", params.q)?, page };
     let keys = state.store().keys(config, &query).await?;
     Ok(Json(List::of(keys, |key| KeyView::of(key, &standings))))
 }

@@ -73,7 +73,7 @@ pub(crate) async fn list(
 ) -> Result<Json<List<ProxyConfigView>>, ApiError> {
     let config_type = params.config_type.map(|text| text.parse()).transpose();
     let query = ConfigQuery {
-        search: search(params.q)?,
+        search: search("q", params.q)?,
         config_type: config_type.map_err(|reason| ApiError::field("type", reason))?,
         page: page(params.limit.as_deref(), params.cursor.as_deref())?,
     };

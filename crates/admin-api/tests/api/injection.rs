@@ -56,6 +56,16 @@ async fn no_query_finds_more_than_its_text() {
                 assert_eq!(answer.code(), "invalid_fields", "{list} {field} {attack}");
             }
         }
+        for field in
+            ["config_id", "outcome", "status", "client", "since", "min_duration_us", "has_trace", "cursor"]
+        {
+            let answer = admin.get(&format!("/requests?{field}={}", encoded(attack))).await;
+            assert_eq!(answer.code(), "invalid_fields", "{field} {attack}");
+        }
+        for place in ["/requests?path=", "/requests?method=", "/requests/"] {
+            let status = admin.get(&format!("{place}{}", encoded(attack))).await.status;
+            assert!(matches!(status.as_u16(), 200 | 400 | 422), "{place}{attack}: {status}");
+        }
         let answer = admin.get(&format!("/audit-log?limit={}", encoded(attack))).await;
         assert_eq!(answer.code(), "invalid_fields", "{attack}");
         let answer = admin.delete(&format!("/proxy-configs/{config}/keys?state={}", encoded(attack))).await;

@@ -13,6 +13,7 @@ mod keys;
 mod openapi;
 mod outage;
 mod proxy_configs;
+mod requests;
 mod reveal;
 mod rules;
 mod secrecy;

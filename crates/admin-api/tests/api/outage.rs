@@ -31,6 +31,21 @@ async fn a_write_that_fails_says_whether_to_try_again() {
 }
 
 #[tokio::test]
+async fn a_request_log_that_does_not_answer_is_not_an_empty_one() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+
+    for (method, path) in
+        [("requests", "/requests"), ("request", "/requests/00000000000000000000000000000001")]
+    {
+        api.store.fail(method, unavailable);
+        let answer = admin.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (503, "unavailable"));
+        assert!(!answer.text.contains("secret"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn without_the_list_of_ended_sessions_nobody_is_let_in() {
     let api = Api::start().await;
     let admin = api.admin().await;

@@ -42,6 +42,8 @@ async fn no_answer_but_a_reveal_holds_a_key() {
         admin.get(&format!("/proxy-configs/{config}")).await,
         admin.post("/proxy-configs", json!({ "slug": CANARY, "config_type": CANARY })).await,
         admin.get("/audit-log").await,
+        admin.get(&format!("/requests?client={CANARY}")).await,
+        admin.get(&format!("/requests/{CANARY}")).await,
         admin.get(&format!("/keys/{CANARY}")).await,
         admin.get(&format!("/{CANARY}")).await,
         admin.delete(&keys).await,

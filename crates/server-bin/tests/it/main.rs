@@ -8,6 +8,7 @@ mod disk_full;
 mod durability;
 mod keys;
 mod lifecycle;
+mod request_log;
 mod rests;
 mod secrets;
 mod support;
