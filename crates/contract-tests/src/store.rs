@@ -64,6 +64,8 @@ macro_rules! store_contract {
             changing_an_unknown_key_is_not_found
             keys_are_deleted_by_state
             keys_are_listed_and_deleted_by_set
+            ids_are_listed_by_state_and_set
+            keys_are_switched_on_and_off_together
             a_config_counts_its_keys_by_state
             rests_are_kept_by_key_and_model
             rests_of_a_key_are_replaced_and_others_stay
@@ -75,6 +77,7 @@ macro_rules! store_contract {
             a_route_source_holds_one_config_with_its_keys
             every_write_is_audited
             an_action_without_a_row_is_audited
+            an_action_on_many_keys_is_audited_with_their_number
             a_refused_write_leaves_no_audit_entry
             the_audit_log_holds_no_key
             audit_entries_come_newest_first

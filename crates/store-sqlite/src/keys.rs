@@ -9,7 +9,7 @@ use rotator_core::{
     store::{AddedKeys, Change, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
     vault::{Row as SealedRow, Vault},
 };
-use rusqlite::{CachedStatement, OptionalExtension, Transaction, named_params};
+use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, named_params};
 
 use crate::{audit, configs, error, rows};
 
@@ -28,6 +28,11 @@ fn within(set: Option<&KeySet>) -> (&'static str, Option<String>) {
     }
 }
 
+/// Those parameters that a statement names: it takes no others.
+fn named<'a>(sql: &str, all: &[(&'a str, &'a dyn ToSql)]) -> Vec<(&'a str, &'a dyn ToSql)> {
+    all.iter().filter(|(name, _)| sql.contains(name)).copied().collect()
+}
+
 /// A page of a config's keys, in the order they were added.
 pub(crate) fn list(
     tx: &Transaction<'_>,
@@ -43,26 +48,41 @@ pub(crate) fn list(
     let (set, ids) = within(query.set.as_ref());
     let conditions = format!("proxy_config_id = :config {state} AND {set} AND {MATCHES}");
     let limit = query.page.limit as usize;
-    let bounds = named_params! {
+    let all = named_params! {
         ":config": config.0, ":search": search, ":fingerprint": fingerprint, ":ids": ids,
         ":after": query.page.after.unwrap_or(0), ":limit": i64::from(query.page.limit) + 1,
     };
-    // A statement takes only the parameters that it names.
-    let of = |sql: &str| bounds.iter().filter(|(name, _)| sql.contains(name)).copied().collect::<Vec<_>>();
     let count = format!("SELECT count(*) FROM api_keys WHERE {conditions}");
     let total = tx
         .prepare_cached(&count)
-        .and_then(|mut select| select.query_one(&*of(&count), |row| row.get(0)))
+        .and_then(|mut select| select.query_one(&*named(&count, all), |row| row.get(0)))
         .map_err(error::store)?;
     let page = format!("SELECT * FROM api_keys WHERE {conditions} AND id > :after ORDER BY id LIMIT :limit");
     let mut items: Vec<ApiKey> = tx
         .prepare_cached(&page)
-        .and_then(|mut select| select.query_map(&*of(&page), |row| rows::key(row, vault))?.collect())
+        .and_then(|mut select| select.query_map(&*named(&page, all), |row| rows::key(row, vault))?.collect())
         .map_err(error::store)?;
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().map(|key| key.id.0).filter(|_| more);
     Ok(Page { items, next, total: rows::count(total) })
+}
+
+/// The ids of a config's keys, all or those in one state and set.
+pub(crate) fn ids(
+    tx: &Transaction<'_>,
+    config: ConfigId,
+    state: Option<KeyState>,
+    set: Option<&KeySet>,
+) -> Result<Vec<KeyId>, StoreError> {
+    configs::require(tx, config)?;
+    let (state, (set, ids)) = (condition(state), within(set));
+    let sql =
+        format!("SELECT id FROM api_keys WHERE proxy_config_id = :config {state} AND {set} ORDER BY id");
+    let all = named_params! { ":config": config.0, ":ids": ids };
+    tx.prepare_cached(&sql)
+        .and_then(|mut select| select.query_map(&*named(&sql, all), |row| row.get(0).map(KeyId))?.collect())
+        .map_err(error::store)
 }
 
 /// One key.
@@ -191,6 +211,30 @@ fn changes(patch: &KeyPatch) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// Switches a config's keys of a set on or off.
+pub(crate) fn set_active(
+    tx: &Transaction<'_>,
+    config: ConfigId,
+    keys: &KeySet,
+    active: bool,
+    by: &Change,
+) -> Result<Vec<KeyId>, StoreError> {
+    configs::require(tx, config)?;
+    let (set, ids) = within(Some(keys));
+    let sql = format!(
+        "UPDATE api_keys SET is_active = :active WHERE proxy_config_id = :config AND {set} RETURNING id"
+    );
+    let bounds = named_params! { ":active": active, ":config": config.0, ":ids": ids };
+    let mut switched: Vec<KeyId> = tx
+        .prepare_cached(&sql)
+        .and_then(|mut update| update.query_map(bounds, |row| row.get(0).map(KeyId))?.collect())
+        .map_err(error::store)?;
+    switched.sort_unstable();
+    let detail = format!("{} keys switched {}", switched.len(), if active { "on" } else { "off" });
+    audit::note(tx, "keys.update", Some(config.0), &detail, by)?;
+    Ok(switched)
+}
+
 /// Deletes a key.
 pub(crate) fn delete(tx: &Transaction<'_>, id: KeyId, by: &Change) -> Result<(), StoreError> {
     let config: Option<i64> = tx
@@ -213,11 +257,8 @@ pub(crate) fn delete_of(
     let (set, ids) = within(set);
     let state_condition = condition(state);
     let sql = format!("DELETE FROM api_keys WHERE proxy_config_id = :config {state_condition} AND {set}");
-    let deleted = match ids {
-        Some(ids) => tx.execute(&sql, named_params! { ":config": config.0, ":ids": ids }),
-        None => tx.execute(&sql, named_params! { ":config": config.0 }),
-    };
-    let deleted = deleted.map_err(error::store)?;
+    let all = named_params! { ":config": config.0, ":ids": ids };
+    let deleted = tx.execute(&sql, &*named(&sql, all)).map_err(error::store)?;
     let which = state.map_or("keys", |state| match state {
         KeyState::Active => "active keys",
         KeyState::Disabled => "disabled keys",

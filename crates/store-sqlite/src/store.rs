@@ -58,6 +58,15 @@ impl Store for SqliteStore {
         self.config.read(move |tx| keys::list(tx, &vault, config, &query)).await
     }
 
+    async fn key_ids(
+        &self,
+        config: ConfigId,
+        state: Option<KeyState>,
+        set: Option<KeySet>,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        self.config.read(move |tx| keys::ids(tx, config, state, set.as_ref())).await
+    }
+
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
         let vault = Arc::clone(&self.vault);
         self.config.read(move |tx| keys::get(tx, &vault, id)).await
@@ -76,6 +85,17 @@ impl Store for SqliteStore {
     async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError> {
         let (vault, by) = (Arc::clone(&self.vault), by.clone());
         self.config.write(move |tx| keys::update(tx, &vault, id, &patch, &by)).await
+    }
+
+    async fn set_keys_active(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        active: bool,
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let (keys, by) = (KeySet::Among(keys.to_vec()), by.clone());
+        self.config.write(move |tx| keys::set_active(tx, config, &keys, active, &by)).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {
@@ -134,7 +154,7 @@ impl Store for SqliteStore {
         let by = by.clone();
         let note = move |tx: &rusqlite::Transaction<'_>| {
             let (name, object_id) = action.parts();
-            audit::note(tx, name, object_id, "", &by)
+            audit::note(tx, name, object_id, &action.detail(), &by)
         };
         self.config.write(note).await
     }

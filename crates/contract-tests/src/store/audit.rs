@@ -19,6 +19,7 @@ pub async fn every_write_is_audited(store: &dyn Store) {
     store.set_config_active(config, false, &change()).await.unwrap();
     let ids = add(store, config, keys(3)).await.ids;
     store.update_key(ids[0], KeyPatch::default(), &change()).await.unwrap();
+    store.set_keys_active(config, &ids, false, &change()).await.unwrap();
     store.delete_key(ids[0], &change()).await.unwrap();
     store.delete_keys(config, None, None, &change()).await.unwrap();
     store.delete_config(config, &change()).await.unwrap();
@@ -30,6 +31,7 @@ pub async fn every_write_is_audited(store: &dyn Store) {
         ("config.status", config),
         ("key.create", config),
         ("key.update", key),
+        ("keys.update", config),
         ("key.delete", key),
         ("keys.delete", config),
         ("config.delete", config),
@@ -49,6 +51,19 @@ pub async fn an_action_without_a_row_is_audited(store: &dyn Store) {
     assert_eq!((entries[0].action.as_str(), entries[0].object_id), ("sign_in_failed", None));
     assert_eq!((entries[0].address, entries[0].at), (None, change_at(9).at));
     assert_eq!(entries[0].request_id, anonymous.request_id);
+}
+
+pub async fn an_action_on_many_keys_is_audited_with_their_number(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let ids = add(store, config, keys(3)).await.ids;
+    store.set_keys_active(config, &ids[1..], false, &change()).await.unwrap();
+    store.audit(AuditAction::KeysExported(config, 3), &change()).await.unwrap();
+
+    let entries = store.audit_entries(2).await.unwrap();
+
+    assert_eq!((entries[0].action.as_str(), entries[0].object_id), ("keys.export", Some(config.0)));
+    assert_eq!(entries[0].detail, "3 keys exported");
+    assert_eq!(entries[1].detail, "2 keys switched off");
 }
 
 pub async fn a_refused_write_leaves_no_audit_entry(store: &dyn Store) {

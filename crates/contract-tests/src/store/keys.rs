@@ -46,7 +46,9 @@ pub async fn keys_of_an_unknown_config_are_not_found(store: &dyn Store) {
     let unknown = ConfigId(4711);
 
     assert_not_found(store.keys(unknown, &KeyQuery::default()).await);
+    assert_not_found(store.key_ids(unknown, None, None).await);
     assert_not_found(store.add_keys(unknown, keys(1), &change()).await);
+    assert_not_found(store.set_keys_active(unknown, &[KeyId(1)], true, &change()).await);
     assert_not_found(store.delete_keys(unknown, None, None, &change()).await);
 }
 
@@ -231,4 +233,39 @@ pub async fn keys_are_listed_and_deleted_by_set(store: &dyn Store) {
     assert_eq!(store.delete_keys(config, None, Some(but_three), &change()).await.unwrap(), 0);
     assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-3"]);
     assert_eq!(texts(store, other, KeyQuery::default()).await, ["sk-1"]);
+}
+
+pub async fn ids_are_listed_by_state_and_set(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "d").await.id);
+    let ids = add(store, config, vec![key("sk-1"), disabled("sk-2"), key("sk-3"), key("sk-4")]).await.ids;
+    let foreign = add_one(store, other, "sk-1").await;
+    let (one, two, three, four) = (ids[0], ids[1], ids[2], ids[3]);
+
+    for (state, set, expected) in [
+        (None, None, vec![one, two, three, four]),
+        (Some(KeyState::Active), None, vec![one, three, four]),
+        (Some(KeyState::Disabled), None, vec![two]),
+        (None, Some(KeySet::Among(vec![four, foreign, two, KeyId(999)])), vec![two, four]),
+        (Some(KeyState::Active), Some(KeySet::Except(vec![one])), vec![three, four]),
+        (None, Some(KeySet::Among(vec![])), vec![]),
+    ] {
+        let listed = store.key_ids(config, state, set.clone()).await.unwrap();
+        assert_eq!(listed, expected, "{state:?} {set:?}");
+    }
+}
+
+pub async fn keys_are_switched_on_and_off_together(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "d").await.id);
+    let ids = add(store, config, vec![key("sk-1"), disabled("sk-2"), key("sk-3")]).await.ids;
+    let foreign = add_one(store, other, "sk-1").await;
+    let wanted = [ids[1], foreign, ids[0], KeyId(999)];
+
+    let off = store.set_keys_active(config, &wanted, false, &change()).await.unwrap();
+    assert_eq!(off, ids[..2], "those that are there, whether they were on or off");
+    assert_eq!(store.key_ids(config, Some(KeyState::Active), None).await.unwrap(), ids[2..]);
+    assert_eq!(texts(store, other, in_state(KeyState::Active)).await, ["sk-1"]);
+
+    store.set_keys_active(config, &wanted, true, &change()).await.unwrap();
+    assert_eq!(store.key_ids(config, Some(KeyState::Active), None).await.unwrap(), ids);
+    assert_eq!(store.set_keys_active(config, &[], false, &change()).await.unwrap(), []);
 }

@@ -42,6 +42,14 @@ pub trait Store: Send + Sync {
 
     /// Keys of a config, in the order they were added. `NotFound` when there is no such config.
     async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError>;
+    /// The ids of a config's keys, of those the ones in a state, and of those the ones in a set; ascending. `NotFound`
+    /// when there is no such config.
+    async fn key_ids(
+        &self,
+        config: ConfigId,
+        state: Option<KeyState>,
+        set: Option<KeySet>,
+    ) -> Result<Vec<KeyId>, StoreError>;
     /// One key.
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
     /// Adds keys in one transaction. Those the config has already, or that occur twice, are counted, not added.
@@ -53,6 +61,15 @@ pub trait Store: Send + Sync {
     ) -> Result<AddedKeys, StoreError>;
     /// Changes a key.
     async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError>;
+    /// Switches keys of a config on or off in one transaction; answers those that are there, ascending. Ids that are gone,
+    /// or another config's, are passed over.
+    async fn set_keys_active(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        active: bool,
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError>;
     /// Deletes a key.
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError>;
     /// Deletes a config's keys, of those the ones in a state, and of those the ones in a set; answers how many.
@@ -131,6 +148,12 @@ pub enum AuditAction {
     KeyRevealed(KeyId),
     /// Somebody who may read keys gave the wrong password for it.
     KeyRevealRefused(KeyId),
+    /// So many keys of a config are about to be shown as a file.
+    KeysExported(ConfigId, usize),
+    /// Somebody who may read keys gave the wrong password for that.
+    KeysExportRefused(ConfigId),
+    /// So many keys of a config are about to be tested.
+    KeysTested(ConfigId, usize),
 }
 
 impl AuditAction {
@@ -142,12 +165,24 @@ impl AuditAction {
             Self::SignOut => ("sign_out", None),
             Self::KeyRevealed(id) => ("key.reveal", Some(id.0)),
             Self::KeyRevealRefused(id) => ("key.reveal_refused", Some(id.0)),
+            Self::KeysExported(config, _) => ("keys.export", Some(config.0)),
+            Self::KeysExportRefused(config) => ("keys.export_refused", Some(config.0)),
+            Self::KeysTested(config, _) => ("keys.test", Some(config.0)),
+        }
+    }
+
+    /// The text that is stored and shown with it.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::KeysExported(_, count) => format!("{count} keys exported"),
+            Self::KeysTested(_, count) => format!("test of {count} keys begun"),
+            _ => String::new(),
         }
     }
 }
 
 /// One line of the audit log. The stores' own writes are named `config.create`, `config.update`, `config.status`,
-/// `config.delete`, `key.create`, `key.update`, `key.delete`, `keys.delete`.
+/// `config.delete`, `key.create`, `key.update`, `key.delete`, `keys.update`, `keys.delete`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When.
@@ -158,7 +193,7 @@ pub struct AuditEntry {
     pub address: Option<IpAddr>,
     /// What was done.
     pub action: String,
-    /// To which config or key; `key.create` and `keys.delete` name the config.
+    /// To which config or key; `key.create` and everything under `keys.` name the config.
     pub object_id: Option<i64>,
     /// A short text such as "100 keys added"; never a key.
     pub detail: String,

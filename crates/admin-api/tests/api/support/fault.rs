@@ -126,6 +126,16 @@ impl Store for FaultyStore {
         self.inner.keys(config, query).await
     }
 
+    async fn key_ids(
+        &self,
+        config: ConfigId,
+        state: Option<KeyState>,
+        set: Option<KeySet>,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        self.fault("key_ids").await?;
+        self.inner.key_ids(config, state, set).await
+    }
+
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.fault("key").await?;
         let key = self.inner.key(id).await?;
@@ -146,6 +156,17 @@ impl Store for FaultyStore {
     async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError> {
         self.fault("update_key").await?;
         self.inner.update_key(id, patch, by).await
+    }
+
+    async fn set_keys_active(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        active: bool,
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        self.fault("set_keys_active").await?;
+        self.inner.set_keys_active(config, keys, active, by).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {
