@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, Uri, header, request::Parts},
 };
 use jiff::Timestamp;
-use rotator_core::store::Change;
+use rotator_core::store::{Change, StoreError};
 
 use crate::{ClientAddr, RequestId, error::ApiError, state::AdminState, token::Session};
 
@@ -50,6 +50,15 @@ impl Admin {
     }
 }
 
+impl Session {
+    /// Whether it has expired, or somebody has signed out of it. The store is asked each time: a session that ended on
+    /// one instance has ended on all.
+    pub(crate) async fn has_ended(&self, state: &AdminState) -> Result<bool, StoreError> {
+        let now = state.now();
+        Ok(self.expires_at <= now || state.store().revoked_sessions(now).await?.contains(&self.id))
+    }
+}
+
 impl Caller {
     fn of(parts: &Parts) -> Self {
         let address = parts.extensions.get().map(|ClientAddr(address)| *address);
@@ -71,8 +80,7 @@ impl FromRequestParts<AdminState> for Admin {
         let shown = shown(&parts.headers).ok_or(ApiError::Unauthenticated)?;
         let (Shown::Bearer(token) | Shown::Cookie(token)) = shown;
         let session = state.tokens().verify(token, now).ok_or(ApiError::Unauthenticated)?;
-        // The store is asked each time: a session that ended on one instance has ended on all.
-        if state.store().revoked_sessions(now).await?.contains(&session.id) {
+        if session.has_ended(state).await? {
             return Err(ApiError::Unauthenticated);
         }
         if matches!(shown, Shown::Cookie(_)) && !parts.method.is_safe() {

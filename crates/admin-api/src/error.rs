@@ -39,6 +39,12 @@ pub(crate) enum ApiError {
     BodyTimeout(Duration),
     #[error("{0} is already in use")]
     Conflict(&'static str),
+    #[error(
+        "job {0} does the same to keys of this config; wait for its end, or cancel it at /api/admin/jobs/{0}/cancel"
+    )]
+    JobRunning(i64),
+    #[error("too many jobs are running; wait until one has ended, or cancel one")]
+    TooManyJobs,
     #[error("this key cannot be opened: it was changed outside this program; delete it and add it again")]
     KeyUnreadable,
     #[error("this service is switched off; switch it on first")]
@@ -101,6 +107,8 @@ impl ApiError {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTimeout(_) => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::JobRunning(_) => (StatusCode::CONFLICT, "job_running"),
+            Self::TooManyJobs => (StatusCode::CONFLICT, "too_many_jobs"),
             Self::KeyUnreadable => (StatusCode::CONFLICT, "key_unreadable"),
             Self::SwitchedOff => (StatusCode::CONFLICT, "switched_off"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
@@ -113,7 +121,8 @@ impl ApiError {
         }
     }
 
-    fn log(&self, request_id: &str) {
+    /// Logs what is behind a failure of ours.
+    pub(crate) fn log(&self, request_id: &str) {
         match self {
             Self::Internal(cause) => {
                 error!(request_id, error = &**cause as &dyn Error, "admin request failed");

@@ -19,6 +19,7 @@ mod audit_log;
 mod body;
 mod error;
 mod gate;
+mod jobs;
 mod openapi;
 mod password;
 mod proxy_configs;
@@ -57,7 +58,7 @@ pub struct OverTls;
 const PREFIX: &str = "/api/admin";
 /// Largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
-/// Largest batch of keys, in bytes: 100 000 keys of 160 bytes.
+/// Largest batch of keys or of their ids, in bytes: 100 000 keys of 160 bytes.
 const BATCH_LIMIT: usize = 16 * 1024 * 1024;
 
 /// The admin API. Give each request the extensions [`ClientAddr`] and [`RequestId`], and [`OverTls`] where it is so.
@@ -73,8 +74,10 @@ pub fn router(state: AdminState) -> Router {
 
 /// The route table.
 fn routes() -> OpenApiRouter<AdminState> {
-    let import =
-        OpenApiRouter::new().routes(routes!(api_keys::import)).layer(DefaultBodyLimit::max(BATCH_LIMIT));
+    let batches = OpenApiRouter::new()
+        .routes(routes!(api_keys::import))
+        .routes(routes!(jobs::create))
+        .layer(DefaultBodyLimit::max(BATCH_LIMIT));
     let api = OpenApiRouter::new()
         .routes(routes!(session::login))
         .routes(routes!(session::logout))
@@ -90,9 +93,13 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(api_keys::test))
         .routes(routes!(api_keys::reset))
         .routes(routes!(api_keys::reveal))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::events))
         .routes(routes!(audit_log::list))
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
-        .merge(import);
+        .merge(batches);
     OpenApiRouter::with_openapi(openapi::preface()).nest(PREFIX, api)
 }

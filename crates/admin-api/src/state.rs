@@ -13,7 +13,8 @@ use rotator_core::{
 use tracing::warn;
 
 use crate::{
-    error::ApiError, gate::PasswordGate, password::AdminCredentials, token::SigningKey, token::Tokens,
+    error::ApiError, gate::PasswordGate, jobs::Jobs, password::AdminCredentials, token::SigningKey,
+    token::Tokens,
 };
 
 /// What the admin API is made of.
@@ -73,6 +74,7 @@ struct Shared {
     probe: Arc<dyn KeyProbe>,
     gate: PasswordGate,
     tokens: Tokens,
+    jobs: Jobs,
     username: String,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     settings: AdminSettings,
@@ -85,7 +87,13 @@ impl AdminState {
         let tokens = Tokens::new(signing_key, &credentials, settings.session_lifetime);
         let username = credentials.username().to_owned();
         let gate = PasswordGate::new(Arc::new(credentials), Arc::clone(&cache));
-        Self(Arc::new(Shared { store, cache, routes, probe, gate, tokens, username, clock, settings }))
+        let jobs = Jobs::default();
+        Self(Arc::new(Shared { store, cache, routes, probe, gate, tokens, jobs, username, clock, settings }))
+    }
+
+    /// Cancels every job at once. Answers what waits for their last writes: the store must be open until then.
+    pub fn stop(&self) -> impl Future<Output = ()> + use<> {
+        self.0.jobs.stop()
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -106,6 +114,10 @@ impl AdminState {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// The admin's name.

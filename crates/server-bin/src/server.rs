@@ -33,6 +33,7 @@ pub struct Server {
     /// Under which clients reach it, without a final slash.
     pub base_url: String,
     proxy: Proxy,
+    admin: AdminState,
     data: Data,
     store: OpenStore,
     background: Background,
@@ -82,24 +83,28 @@ impl Server {
         let probe = Arc::new(proxy.probe().context("there is no worker")?);
         let admin = admin(&data, probe, (credentials, signing_key), &base_url);
         app.get_or_init(|| App {
-            admin: admin_api::router(admin),
+            admin: admin_api::router(admin.clone()),
             health: Arc::clone(&data.health),
             metrics: metrics(&data, &background, proxy.metrics()),
             metrics_token: ProxyKeys::new(&metrics_token),
             clock: clock::now,
         });
-        Ok(Self { address, base_url, proxy, data, store, background, drain_timeout: server.drain_timeout })
+        let drain_timeout = server.drain_timeout;
+        Ok(Self { address, base_url, proxy, admin, data, store, background, drain_timeout })
     }
 
-    /// Serves until it is told to end, and ends: readiness first, then the listener, requests, counts, the database.
+    /// Serves until it is told to end, and ends: readiness first, then the listener, requests and jobs, counts, the database.
     pub async fn run(self, shutdown: Shutdown) {
-        let Self { proxy, data, store, background, drain_timeout, .. } = self;
+        let Self { proxy, admin, data, store, background, drain_timeout, .. } = self;
         shutdown.unready.cancelled().await;
         data.health.drain();
         shutdown.drain.cancelled().await;
         info!(requests = proxy.metrics().active_requests(), "draining");
+        // First: jobs must not take the end of the workers for the keys' fault, and answers that follow a job end with it.
+        let jobs_ended = admin.stop();
         let drained = spawn_blocking(move || proxy.drain(drain_timeout));
-        let all_ended = shutdown.now.run_until_cancelled(drained).await.is_some();
+        let ended = async { tokio::join!(drained, jobs_ended) };
+        let all_ended = shutdown.now.run_until_cancelled(ended).await.is_some();
         background.finish(LAST_WRITES[usize::from(!all_ended)]).await;
         store.close().await;
         info!("stopped");

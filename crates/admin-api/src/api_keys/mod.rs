@@ -4,6 +4,7 @@ mod body;
 mod import;
 mod probe;
 mod reveal;
+mod selection;
 mod standing;
 
 use axum::{
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use self::body::{KeyForm, KeyView, PatchForm};
+pub(crate) use self::selection::{keys_of, select};
 pub(crate) use self::standing::Standings;
 pub(crate) use self::{
     import::{__path_import, import},

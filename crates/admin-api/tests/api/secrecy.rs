@@ -13,6 +13,7 @@ async fn no_answer_but_a_reveal_holds_a_key() {
     let config = admin.add_config("openai").await;
     let (keys, batch) =
         (format!("/proxy-configs/{config}/keys"), format!("/proxy-configs/{config}/keys/batch"));
+    let jobs = format!("{keys}/jobs");
     let first = admin.post(&keys, json!({ "key_value": CANARY, "note": "a" })).await;
     let key = format!("/keys/{}", first.id());
 
@@ -38,6 +39,15 @@ async fn no_answer_but_a_reveal_holds_a_key() {
         admin.post(&format!("{key}/test"), Value::Null).await,
         admin.post(&format!("{key}/reset"), Value::Null).await,
         admin.post(&format!("{key}/reveal"), json!({ "password": CANARY })).await,
+        admin.post(&jobs, json!({ "action": CANARY })).await,
+        admin.post(&jobs, json!({ "action": "test", "state": CANARY })).await,
+        admin.post(&jobs, json!({ "action": "test", "ids": [CANARY] })).await,
+        admin.post(&jobs, json!({ "action": "test" })).await,
+        admin.get("/jobs/1/events").await,
+        admin.get("/jobs").await,
+        admin.get("/jobs/1").await,
+        admin.post("/jobs/1/cancel", Value::Null).await,
+        admin.get(&format!("/jobs/{CANARY}")).await,
         admin.get("/proxy-configs").await,
         admin.get(&format!("/proxy-configs/{config}")).await,
         admin.post("/proxy-configs", json!({ "slug": CANARY, "config_type": CANARY })).await,

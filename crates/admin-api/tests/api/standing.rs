@@ -99,6 +99,37 @@ async fn a_reset_brings_a_key_back_at_once() {
 }
 
 #[tokio::test]
+async fn a_job_takes_the_keys_in_a_state_and_a_reset_of_all_brings_every_key_back() {
+    let (_api, admin, config, keys) = scene().await;
+    for (state, id) in [("cooling", keys[1]), ("invalid", keys[2]), ("exhausted", keys[3])] {
+        let ended =
+            admin.end_of(&admin.begin(config, json!({ "action": "test", "state": state })).await).await;
+        assert_eq!(
+            (&ended["total"], &ended["results"]["failures"][0]["id"]),
+            (&json!(1), &json!(id)),
+            "{state}"
+        );
+    }
+
+    let ended = admin.end_of(&admin.begin(config, json!({ "action": "reset" })).await).await;
+
+    assert_eq!((&ended["state"], &ended["succeeded"]), (&json!("done"), &json!(5)));
+    let counts = json!({ "active": 5, "cooling": 0, "invalid": 0, "exhausted": 0, "disabled": 0 });
+    assert_eq!(admin.get(&format!("/proxy-configs/{config}")).await.body["key_counts"], counts);
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_keys_of_others_alone() {
+    let (_api, admin, _, keys) = scene().await;
+    let other = admin.add_config("other").await;
+
+    let ended = admin.end_of(&admin.begin(other, json!({ "action": "reset", "ids": keys })).await).await;
+
+    assert_eq!(ended["skipped"], 5);
+    assert_eq!(admin.get(&format!("/keys/{}", keys[1])).await.body["state"], "cooling");
+}
+
+#[tokio::test]
 async fn a_limit_that_is_over_is_not_shown_and_a_rejection_is_until_something_succeeds() {
     let (api, admin, _, keys) = scene().await;
     api.wait(Duration::from_hours(25));

@@ -1,4 +1,5 @@
 use std::{
+    io::Read as _,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
@@ -69,6 +70,24 @@ fn a_second_signal_ends_what_the_first_one_waits_for() {
 
     assert_eq!(server.wait().code(), Some(0));
     assert!(second.elapsed() < Duration::from_secs(2), "{:?}", second.elapsed());
+}
+
+#[test]
+fn an_end_cancels_jobs_and_tells_those_who_follow_them() {
+    let folder = Folder::new();
+    let mut server = folder.serve_known();
+    let config = add_service(&server, start(Manner::Silent));
+    let admin = server.sign_in(PASSWORD).unwrap();
+    let path = format!("/proxy-configs/{config}/keys/jobs");
+    assert_eq!(admin.call("POST", &path, &json!({ "action": "test" })).0, 202);
+    let mut events = admin.follow(1);
+    server.terminate();
+
+    let mut rest = String::new();
+    events.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("\"state\":\"cancelled\""), "{rest}");
+    assert!(rest.ends_with("\r\n0\r\n\r\n"), "the stream ends, and is not broken off: {rest}");
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]

@@ -211,6 +211,22 @@ impl Admin {
         self.try_call(method, path, body).unwrap()
     }
 
+    /// Opens the stream of a job's events; the first of them has come.
+    pub(crate) fn follow(&self, job: i64) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (path, token) = (format!("/api/admin/jobs/{job}/events"), &self.token);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let (mut events, mut line) = (BufReader::new(stream), String::new());
+        while !line.starts_with("data: ") {
+            line.clear();
+            assert_ne!(events.read_line(&mut line).unwrap(), 0);
+        }
+        events
+    }
+
     /// Registers a generic service with one key; answers its id.
     pub(crate) fn add_service(&self, slug: &str, target: &str, key: &str) -> i64 {
         let (status, config) = self.call("POST", "/proxy-configs", &service(slug, target));

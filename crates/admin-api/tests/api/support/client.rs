@@ -5,6 +5,7 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderMap, HeaderName, Method, Request, StatusCode, header, request::Builder},
+    response::Response,
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -89,18 +90,22 @@ impl Client {
         self.send(request.body(text.into()).unwrap()).await
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (head, body) = self.open(request).await.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Answer { status: head.status, headers: head.headers, text, body }
+    }
+
+    /// Sends a request; the body of its answer is still to be read.
+    pub(crate) async fn open(&self, mut request: Request<Body>) -> Response {
         request.headers_mut().extend(self.headers.clone());
         request.extensions_mut().insert(ClientAddr(self.address));
         request.extensions_mut().insert(RequestId("request-1".into()));
         if self.over_tls {
             request.extensions_mut().insert(OverTls);
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        Answer { status: head.status, headers: head.headers, text, body }
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Adds a service; answers its id.
@@ -116,6 +121,55 @@ impl Client {
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.id()
     }
+}
+
+impl Client {
+    /// Adds keys to a service; answers their ids.
+    pub(crate) async fn add_keys(&self, config: i64, keys: impl IntoIterator<Item = String>) -> Vec<i64> {
+        let keys: Vec<String> = keys.into_iter().collect();
+        let path = format!("/proxy-configs/{config}/keys/batch");
+        let answer = self.post(&path, json!({ "keys": keys })).await;
+        assert_eq!(answer.body["success_count"], keys.len(), "{}", answer.text);
+        let last = self.get(&format!("/proxy-configs/{config}/keys?q={}", keys[keys.len() - 1])).await;
+        let last = last.body["items"][0]["id"].as_i64().unwrap();
+        (last + 1 - i64::try_from(keys.len()).unwrap()..=last).collect()
+    }
+
+    /// Begins a job; answers it.
+    pub(crate) async fn begin(&self, config: i64, job: Value) -> Value {
+        let answer = self.post(&format!("/proxy-configs/{config}/keys/jobs"), job).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.body
+    }
+
+    /// Opens the stream of a job's events.
+    pub(crate) async fn follow(&self, job: &Value) -> Body {
+        let path = format!("/jobs/{}/events", job["id"]);
+        let answer = self.open(request(Method::GET, &path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
+        answer.into_body()
+    }
+
+    /// Waits for a job's end; answers what is shown of it then.
+    pub(crate) async fn end_of(&self, job: &Value) -> Value {
+        let mut stream = self.follow(job).await;
+        let mut last = Value::Null;
+        while let Some(job) = event(&mut stream).await {
+            last = job;
+        }
+        assert_ne!(last["state"], "running", "{last}");
+        last
+    }
+}
+
+/// The next event of a stream; null stands for a comment.
+pub(crate) async fn event(stream: &mut Body) -> Option<Value> {
+    let frame = stream.frame().await?.unwrap().into_data().unwrap();
+    let text = std::str::from_utf8(&frame).unwrap();
+    let (line, end) = text.split_once('\n').unwrap();
+    assert_eq!(end, "\n", "{text}");
+    Some(line.strip_prefix("data: ").map_or(Value::Null, |data| serde_json::from_str(data).unwrap()))
 }
 
 impl Answer {

@@ -22,16 +22,17 @@ use rotator_core::{
     },
 };
 use store_sqlite::SqliteStore;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// A failure that can be had again and again.
 pub(crate) type MakeError = fn() -> StoreError;
 
-/// A store that fails, or dawdles, at one method when it is told to.
+/// A store that fails, dawdles or waits at one method when it is told to.
 pub(crate) struct FaultyStore {
     inner: SqliteStore,
     fault: Mutex<Option<(&'static str, MakeError)>>,
     slow: Mutex<Option<&'static str>>,
+    held: Mutex<Option<(&'static str, Arc<Semaphore>)>>,
     tampered: AtomicBool,
 }
 
@@ -55,7 +56,8 @@ pub(crate) fn inconsistent() -> StoreError {
 
 impl FaultyStore {
     pub(crate) fn new(inner: SqliteStore) -> Self {
-        Self { inner, fault: Mutex::default(), slow: Mutex::default(), tampered: AtomicBool::new(false) }
+        let tampered = AtomicBool::new(false);
+        Self { inner, fault: Mutex::default(), slow: Mutex::default(), held: Mutex::default(), tampered }
     }
 
     /// From now on this method fails.
@@ -63,9 +65,21 @@ impl FaultyStore {
         *self.fault.lock().unwrap() = Some((method, error));
     }
 
+    /// From now on nothing fails.
+    pub(crate) fn mend(&self) {
+        *self.fault.lock().unwrap() = None;
+    }
+
     /// From now on this method takes a while.
     pub(crate) fn dawdle(&self, method: &'static str) {
         *self.slow.lock().unwrap() = Some(method);
+    }
+
+    /// From now on each call of this method takes one of these permits.
+    pub(crate) fn hold(&self, method: &'static str) -> Arc<Semaphore> {
+        let permits = Arc::new(Semaphore::new(0));
+        *self.held.lock().unwrap() = Some((method, permits.clone()));
+        permits
     }
 
     /// From now on no key opens.
@@ -73,9 +87,18 @@ impl FaultyStore {
         self.tampered.store(true, Ordering::Relaxed);
     }
 
+    fn opened(&self, key: ApiKey) -> ApiKey {
+        let tampered = self.tampered.load(Ordering::Relaxed);
+        ApiKey { secret: key.secret.clone().filter(|_| !tampered), ..key }
+    }
+
     async fn fault(&self, method: &str) -> Result<(), StoreError> {
         if *self.slow.lock().unwrap() == Some(method) {
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let held = self.held.lock().unwrap().clone();
+        if let Some((_, permits)) = held.filter(|(held, _)| *held == method) {
+            permits.acquire().await.unwrap().forget();
         }
         match *self.fault.lock().unwrap() {
             Some((failing, error)) if failing == method => Err(error()),
@@ -123,7 +146,9 @@ impl Store for FaultyStore {
 
     async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError> {
         self.fault("keys").await?;
-        self.inner.keys(config, query).await
+        let mut page = self.inner.keys(config, query).await?;
+        page.items = page.items.into_iter().map(|key| self.opened(key)).collect();
+        Ok(page)
     }
 
     async fn key_ids(
@@ -138,9 +163,7 @@ impl Store for FaultyStore {
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.fault("key").await?;
-        let key = self.inner.key(id).await?;
-        let tampered = self.tampered.load(Ordering::Relaxed);
-        Ok(key.map(|key| ApiKey { secret: key.secret.clone().filter(|_| !tampered), ..key }))
+        Ok(self.inner.key(id).await?.map(|key| self.opened(key)))
     }
 
     async fn add_keys(

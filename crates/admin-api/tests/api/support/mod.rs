@@ -22,7 +22,7 @@ use store_sqlite::{KeyEncryptionKeys, OpenOptions, SqliteStore};
 use tempfile::TempDir;
 
 pub(crate) use self::{
-    client::{Answer, Client, generic_config, llm_config, request},
+    client::{Answer, Client, event, generic_config, llm_config, request},
     fault::{FaultyCache, FaultyStore, MakeError, full, inconsistent, unavailable},
     probe::FakeProbe,
 };
@@ -36,6 +36,7 @@ const START: i64 = 1_767_225_600;
 
 /// A running admin API.
 pub(crate) struct Api {
+    pub(crate) state: AdminState,
     pub(crate) router: Router,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) cache: Arc<FaultyCache>,
@@ -69,8 +70,10 @@ impl Api {
         let (store, cache) = (Arc::new(FaultyStore::new(store)), Arc::new(FaultyCache::new(cache)));
         let routes = Arc::new(Routes::new(Arc::clone(&cache) as Arc<dyn Cache>));
         let (probe, now) = (Arc::default(), Arc::new(AtomicI64::new(START)));
+        let state = state(&store, &cache, &routes, &probe, &now, password);
         Self {
-            router: serve(&store, &cache, &routes, &probe, &now, password),
+            router: admin_api::router(state.clone()),
+            state,
             store,
             cache,
             routes,
@@ -83,8 +86,10 @@ impl Api {
     /// The same database under another `ADMIN_PASSWORD`, as after a restart.
     pub(crate) fn restart_with(&self, password: &str) -> Self {
         let Self { store, cache, routes, probe, now, _folder: folder, .. } = self;
+        let state = state(store, cache, routes, probe, now, password);
         Self {
-            router: serve(store, cache, routes, probe, now, password),
+            router: admin_api::router(state.clone()),
+            state,
             store: store.clone(),
             cache: cache.clone(),
             routes: routes.clone(),
@@ -125,16 +130,16 @@ impl Api {
     }
 }
 
-fn serve(
+fn state(
     store: &Arc<FaultyStore>,
     cache: &Arc<FaultyCache>,
     routes: &Arc<Routes>,
     probe: &Arc<FakeProbe>,
     now: &Arc<AtomicI64>,
     password: &str,
-) -> Router {
+) -> AdminState {
     let now = now.clone();
-    admin_api::router(AdminState::new(AdminParts {
+    AdminState::new(AdminParts {
         store: store.clone(),
         cache: cache.clone(),
         routes: routes.clone(),
@@ -150,5 +155,5 @@ fn serve(
             cache_type: "memory".into(),
             session_lifetime: Duration::from_hours(1),
         },
-    }))
+    })
 }

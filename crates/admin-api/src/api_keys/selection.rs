@@ -1,0 +1,30 @@
+//! Which of a config's keys are meant, and those keys piece by piece: all at once would be too many to hold.
+
+use rotator_core::{
+    model::{ApiKey, ConfigId, KeyId},
+    store::{KeyQuery, KeySet, PageRequest, StoreError},
+};
+
+use super::standings;
+use crate::{error::ApiError, state::AdminState};
+
+/// The ids of a config's keys, all or those in a state.
+pub(crate) async fn select(
+    state: &AdminState,
+    config: ConfigId,
+    name: Option<&str>,
+) -> Result<Vec<KeyId>, ApiError> {
+    let (only, set) = standings(state, config).filter(name)?;
+    Ok(state.store().key_ids(config, only, set).await?)
+}
+
+/// The keys with these ids, as far as they are there still.
+pub(crate) async fn keys_of(
+    state: &AdminState,
+    config: ConfigId,
+    ids: &[KeyId],
+) -> Result<Vec<ApiKey>, StoreError> {
+    let page = PageRequest { limit: u32::try_from(ids.len()).unwrap_or(u32::MAX), after: None };
+    let query = KeyQuery { set: Some(KeySet::Among(ids.to_vec())), page, ..KeyQuery::default() };
+    Ok(state.store().keys(config, &query).await?.items)
+}
