@@ -37,7 +37,7 @@ pub(crate) struct Attempt<'a> {
 pub(crate) enum Door {
     /// A session.
     SignIn,
-    /// The text of a key.
+    /// The texts of keys.
     Reveal,
 }
 

@@ -93,6 +93,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(api_keys::test))
         .routes(routes!(api_keys::reset))
         .routes(routes!(api_keys::reveal))
+        .routes(routes!(api_keys::export))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))

@@ -27,7 +27,7 @@ use crate::error::ErrorBody;
         (name = "session", description = "Signing in and out"),
         (name = "installation", description = "About this installation"),
         (name = "proxy configs", description = "The services that clients reach through the proxy"),
-        (name = "keys", description = "The keys of a service; always masked, except when revealed on purpose"),
+        (name = "keys", description = "The keys of a service; always masked, except when revealed or exported on purpose"),
         (name = "jobs", description = "What is done to many keys at once"),
         (name = "audit log", description = "Who changed what, and when"),
         (name = "request log", description = "What became of each request that clients sent through the proxy"),

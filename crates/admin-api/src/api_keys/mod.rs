@@ -1,6 +1,7 @@
 //! The keys of a config's pool.
 
 mod body;
+mod export;
 mod import;
 mod probe;
 mod reveal;
@@ -24,6 +25,7 @@ use self::body::{KeyForm, KeyView, PatchForm};
 pub(crate) use self::selection::{keys_of, select};
 pub(crate) use self::standing::Standings;
 pub(crate) use self::{
+    export::{__path_export, export},
     import::{__path_import, import},
     probe::{__path_test, test},
     reveal::{__path_reveal, reveal},

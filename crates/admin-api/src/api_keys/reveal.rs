@@ -1,4 +1,4 @@
-//! Showing the text of a key: the one way out, guarded by the password and written down beforehand.
+//! Showing the text of a key: guarded by the password, and written down beforehand.
 
 use axum::{Json, extract::State};
 use rotator_core::{model::KeyId, store::AuditAction};
@@ -57,13 +57,24 @@ pub(crate) async fn reveal(
     Body(proof): Body<Proof>,
 ) -> Result<Json<Revealed>, ApiError> {
     let id = KeyId(id);
-    let (username, password) = (admin.username(), proof.password.as_deref().unwrap_or_default());
-    let attempt = Attempt { door: Door::Reveal, address: admin.caller.address, username, password };
-    if !state.gate().check(attempt).await? {
-        state.store().audit(AuditAction::KeyRevealRefused(id), &admin.change()).await?;
-        return Err(ApiError::WrongPassword);
-    }
+    check(&admin, &state, proof.password.as_deref(), AuditAction::KeyRevealRefused(id)).await?;
     let secret = find(&state, id).await?.secret.ok_or(ApiError::KeyUnreadable)?;
     state.store().audit(AuditAction::KeyRevealed(id), &admin.change()).await?;
     Ok(Json(Revealed { key_value: secret.expose().into() }))
+}
+
+/// Whether it is still the admin who asks. A wrong password is counted, and written down as `refusal`.
+pub(super) async fn check(
+    admin: &Admin,
+    state: &AdminState,
+    password: Option<&str>,
+    refusal: AuditAction,
+) -> Result<(), ApiError> {
+    let (username, password) = (admin.username(), password.unwrap_or_default());
+    let attempt = Attempt { door: Door::Reveal, address: admin.caller.address, username, password };
+    if !state.gate().check(attempt).await? {
+        state.store().audit(refusal, &admin.change()).await?;
+        return Err(ApiError::WrongPassword);
+    }
+    Ok(())
 }

@@ -1,19 +1,19 @@
-//! No answer but a reveal holds a key, whatever is asked and however it fails.
+//! No answer but a reveal or an export holds a key, whatever is asked and however it fails.
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, full, inconsistent, llm_config, unavailable};
+use crate::support::{Api, PASSWORD, full, inconsistent, llm_config, unavailable};
 
 const CANARY: &str = "sk-CANARY-0123456789abcdefghijklmnopqrstuvwxyz";
 
 #[tokio::test]
-async fn no_answer_but_a_reveal_holds_a_key() {
+async fn no_answer_but_a_reveal_or_an_export_holds_a_key() {
     let api = Api::start().await;
     let admin = api.admin().await;
     let config = admin.add_config("openai").await;
     let (keys, batch) =
         (format!("/proxy-configs/{config}/keys"), format!("/proxy-configs/{config}/keys/batch"));
-    let jobs = format!("{keys}/jobs");
+    let (jobs, export) = (format!("{keys}/jobs"), format!("{keys}/export"));
     let first = admin.post(&keys, json!({ "key_value": CANARY, "note": "a" })).await;
     let key = format!("/keys/{}", first.id());
 
@@ -47,6 +47,8 @@ async fn no_answer_but_a_reveal_holds_a_key() {
         admin.get("/jobs").await,
         admin.get("/jobs/1").await,
         admin.post("/jobs/1/cancel", Value::Null).await,
+        admin.post(&export, json!({ "password": CANARY })).await,
+        admin.post(&export, json!({ "password": PASSWORD, "state": CANARY })).await,
         admin.get(&format!("/jobs/{CANARY}")).await,
         admin.get("/proxy-configs").await,
         admin.get(&format!("/proxy-configs/{config}")).await,
