@@ -2,13 +2,15 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use rotator_core::{
     model::{ApiKey, KeyId, ProxyConfig},
     probe::ProbeReport,
     store::{AuditAction, Change, KeySet, StoreError},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{MissedTickBehavior, interval},
+};
 
 use super::registry::{Action, Job, Order};
 use crate::{api_keys::keys_of, error::ApiError, state::AdminState};
@@ -49,7 +51,7 @@ async fn run(
 ) -> Result<(), ApiError> {
     if job.action == Action::Test {
         state.store().audit(AuditAction::KeysTested(job.config, keys.len()), &by).await?;
-        return Ok(test(&state, &job, &keys, per_second).await?);
+        return test(&state, &job, &keys, per_second).await;
     }
     let (config, all) = (job.config, state.clone());
     // Whether it gets through or not, what it changed is live before it ends.
@@ -57,15 +59,11 @@ async fn run(
 }
 
 /// Sends one test request per key, evenly spread: an upstream that was slow gets no burst afterwards.
-async fn test(
-    state: &AdminState,
-    job: &Job,
-    keys: &[KeyId],
-    per_second: NonZeroU32,
-) -> Result<(), StoreError> {
+async fn test(state: &AdminState, job: &Job, keys: &[KeyId], per_second: NonZeroU32) -> Result<(), ApiError> {
     let mut turns = interval(Duration::from_secs(1) / per_second.get());
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut under_way = FuturesUnordered::new();
+    // Tasks of their own, so that each is sent in its turn, whatever is waited for here. They end with the job.
+    let mut under_way = JoinSet::new();
     for piece in keys.chunks(TEST_PIECE) {
         let config = state.store().config(job.config).await?.ok_or(StoreError::NotFound)?.config;
         let (config, there) = (Arc::new(config), keys_of(state, job.config, piece).await?);
@@ -77,21 +75,27 @@ async fn test(
                 tokio::select! {
                     biased;
                     () = job.cancelled.cancelled() => return Ok(()),
-                    Some((key, report)) = under_way.next() => job.advance(|progress| progress.note(key, report)),
+                    Some(tested) = under_way.join_next() => note(job, tested)?,
                     _ = turns.tick(), if under_way.len() < TESTS_AT_ONCE => break,
                 }
             }
-            under_way.push(test_one(state, Arc::clone(&config), key));
+            under_way.spawn(test_one(state.clone(), Arc::clone(&config), key));
         }
     }
-    while let Some(Some((key, report))) = job.cancelled.run_until_cancelled(under_way.next()).await {
-        job.advance(|progress| progress.note(key, report));
+    while let Some(Some(tested)) = job.cancelled.run_until_cancelled(under_way.join_next()).await {
+        note(job, tested)?;
     }
     Ok(())
 }
 
-async fn test_one(state: &AdminState, config: Arc<ProxyConfig>, key: ApiKey) -> (KeyId, ProbeReport) {
+async fn test_one(state: AdminState, config: Arc<ProxyConfig>, key: ApiKey) -> (KeyId, ProbeReport) {
     (key.id, state.probe().probe(&config, &key).await)
+}
+
+fn note(job: &Job, tested: Result<(KeyId, ProbeReport), JoinError>) -> Result<(), ApiError> {
+    let (key, report) = tested.map_err(ApiError::internal)?;
+    job.advance(|progress| progress.note(key, report));
+    Ok(())
 }
 
 /// Changes the keys piece by piece.

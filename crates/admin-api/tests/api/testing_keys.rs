@@ -89,6 +89,17 @@ async fn a_slow_service_gets_no_more_than_32_requests_at_once_and_no_burst_after
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_store_bunches_no_requests() {
+    let (api, admin, config, _) = scene(110).await;
+    api.store.dawdle("keys");
+
+    admin.end_of(&admin.begin(config, json!({ "action": "test", "per_second": 50 })).await).await;
+
+    let times = api.probe.times();
+    assert!(shortest_gap(&times) >= Duration::from_millis(20), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_test_ends_at_once_whatever_is_under_way() {
     let (api, admin, config, _) = scene(5).await;
     let answers = api.probe.hold();
