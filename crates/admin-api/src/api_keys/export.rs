@@ -1,6 +1,6 @@
 //! The texts of many keys as a file: guarded and written down as showing one is.
 
-use std::{borrow::Cow, future::ready};
+use std::{borrow::Cow, future::ready, sync::Arc};
 
 use axum::{
     body::Body as Answer,
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::{keys_of, reveal::check, select, standings};
+use super::{Standings, keys_of, reveal::check, select, standings};
 use crate::{
     admin::Admin,
     body::{Body, Form},
@@ -80,7 +80,8 @@ pub(crate) async fn export(
     state.store().audit(AuditAction::KeysExported(config, ids.len()), &admin.change()).await?;
 
     let pieces: Vec<Vec<KeyId>> = ids.chunks(PIECE).map(<[KeyId]>::to_vec).collect();
-    let rows = stream::iter(pieces).then(move |ids| rows(state.clone(), config, ids));
+    let standings = Arc::new(standings(&state, config));
+    let rows = stream::iter(pieces).then(move |ids| rows(state.clone(), config, ids, Arc::clone(&standings)));
     let file = stream::once(ready(Ok(HEAD.to_owned()))).chain(rows);
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
@@ -90,11 +91,15 @@ pub(crate) async fn export(
 }
 
 /// A failure breaks the file off: it never looks complete.
-async fn rows(state: AdminState, config: ConfigId, ids: Vec<KeyId>) -> Result<String, StoreError> {
+async fn rows(
+    state: AdminState,
+    config: ConfigId,
+    ids: Vec<KeyId>,
+    standings: Arc<Standings>,
+) -> Result<String, StoreError> {
     let keys = keys_of(&state, config, &ids).await.inspect_err(|error| {
         warn!(config_id = %config, error = error as &dyn std::error::Error, "an export of keys broke off");
     })?;
-    let standings = standings(&state, config);
     Ok(keys.iter().map(|key| row(key, standings.standing(key).state)).collect())
 }
 

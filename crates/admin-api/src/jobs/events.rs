@@ -35,7 +35,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Follow a job
 ///
 /// Server-sent events, each with the job as it is then: at once, at every change (at most 4 a second), and at its end,
-/// with which the stream ends too. It also ends with the session.
+/// with which the stream ends too: close an `EventSource` then, or it connects anew. The stream also ends with the session.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/events",
