@@ -42,6 +42,8 @@ pub(crate) struct Exchange {
     pub(crate) permit: Option<Permit>,
     /// How long we took before the latest attempt went out.
     pub(crate) sent_at: Duration,
+    /// The status of the head that went to the client; 0 before.
+    pub(crate) answered: u16,
     ended: Option<(u16, RequestOutcome)>,
     first_byte: Option<Duration>,
     last_byte: Option<Duration>,
@@ -79,6 +81,7 @@ impl Exchange {
             trace: None,
             permit: None,
             sent_at: Duration::ZERO,
+            answered: 0,
             ended: None,
             first_byte: None,
             last_byte: None,
@@ -152,7 +155,7 @@ fn micros(duration: Duration) -> u64 {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let metrics = &self.worker.metrics;
-        let (status, outcome) = self.ended.unwrap_or((0, RequestOutcome::ClientGone));
+        let (status, outcome) = self.ended.unwrap_or((self.answered, RequestOutcome::ClientGone));
         let duration_us = micros(self.last_byte.unwrap_or_else(|| self.elapsed()));
         let first_byte_us = self.first_byte.map(micros);
         let bytes_in = self.body.as_ref().map_or(0, RequestBody::bytes);

@@ -100,7 +100,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering 
     }
     let is_error = status.as_u16() >= 400;
     let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
-    let relay = Relay {
+    let mut relay = Relay {
         upstream,
         exchange,
         status,
@@ -116,6 +116,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering 
     if is_error && parts.headers.contains_key(header::CONTENT_ENCODING) {
         return Answering::later(relay.unpacked(parts));
     }
+    relay.exchange.answered = status.as_u16();
     relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
     Answering::now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay))))
 }

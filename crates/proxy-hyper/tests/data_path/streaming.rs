@@ -221,7 +221,7 @@ async fn a_thousand_clients_that_leave_mid_stream_leave_nothing_behind() {
         eventually(|| closed.load(SeqCst) == wave * WAVE).await;
     }
     let records = gateway.records(4 * WAVE).await;
-    assert!(records.iter().all(|r| r.outcome == RequestOutcome::ClientGone));
+    assert!(records.iter().all(|r| (r.outcome, r.status) == (RequestOutcome::ClientGone, 200)));
 }
 
 /// A connection whose answer has begun.
