@@ -7,7 +7,7 @@
 //! | [`conversation`] | what stays the same over the turns of one conversation |
 //! | [`member`] | one member of a JSON object, taken out without touching the rest |
 //! | [`model`] | which model a request is for |
-//! | [`stream_start`] | whether a stream begins with content or with an error |
+//! | [`mod@stream_start`] | whether a stream begins with content or with an error |
 
 pub mod conversation;
 pub mod dialect;

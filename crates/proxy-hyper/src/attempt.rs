@@ -117,6 +117,7 @@ pub(crate) async fn run(
             {
                 count(exchange, &step.picked, Outcome::Success);
                 if exchange.attempts > 1 {
+                    exchange.worker.metrics.rescued.add(1);
                     trace::add(exchange, ask, &step, now, Told::success(response.status()));
                 }
                 Shown { next: Next::Stop, is_doubtful: false, target_works: true }
@@ -192,6 +193,12 @@ async fn assess<'a>(
             started,
             Told { status: Some(answered), rule, ..Told::of(verdict.outcome.kind()) },
         );
+    }
+    if penalty.is_some() {
+        exchange.worker.metrics.rests.add(1);
+    }
+    if exchange.attempts > 1 && verdict.outcome == Outcome::Success {
+        exchange.worker.metrics.rescued.add(1);
     }
     let penalty = penalty.filter(|_| verdict.perhaps_the_request);
     let is_doubtful = penalty.is_some();

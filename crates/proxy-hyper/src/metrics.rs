@@ -74,6 +74,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_connections_opened: Counter,
     attempts: [Counter; Kind::ALL.len()],
     pub(crate) retries: Counter,
+    pub(crate) rescued: Counter,
+    pub(crate) rests: Counter,
     /// Requests of conversations whose attempts went to their own key, and to another.
     pub(crate) sticky: [Counter; 2],
     pub(crate) bytes_in: Counter,
@@ -101,7 +103,7 @@ pub struct Metrics(pub(crate) Arc<[Arc<WorkerMetrics>]>);
 /// A metric of one number over all workers.
 type Reading = (&'static str, &'static str, &'static str, fn(&WorkerMetrics) -> &Counter);
 
-const READINGS: [Reading; 9] = [
+const READINGS: [Reading; 11] = [
     ("akr_active_requests", "gauge", "Requests between their head and the end of their answer.", |w| {
         &w.active_requests
     }),
@@ -110,6 +112,13 @@ const READINGS: [Reading; 9] = [
         &w.upstream_connections_opened
     }),
     ("akr_retries_total", "counter", "Attempts after the first one of a request.", |w| &w.retries),
+    (
+        "akr_rescued_requests_total",
+        "counter",
+        "Requests that succeeded after an attempt that had failed.",
+        |w| &w.rescued,
+    ),
+    ("akr_key_rests_total", "counter", "Times that a key was sent to rest.", |w| &w.rests),
     ("akr_request_bytes_total", "counter", "Body bytes from clients.", |w| &w.bytes_in),
     ("akr_response_bytes_total", "counter", "Body bytes to clients.", |w| &w.bytes_out),
     ("akr_client_aborts_total", "counter", "Requests whose client left before the end of the answer.", |w| {

@@ -54,6 +54,16 @@ pub(crate) async fn probe(
     credential: &ReadyCredential,
 ) -> ProbeReport {
     let (spec, started) = (&config.spec, Instant::now());
+    let route = worker.route(spec.target.config_type(), spec.slug.as_str());
+    let route = route.filter(|route| route.config.id == config.id);
+    // A test counts as a request, so that testing never spends more than the service may.
+    let _permit = match route.as_ref().map(|route| route.gate.enter(&spec.caps, started.into_std())) {
+        Some(Err(_)) => {
+            return failed(Duration::ZERO, "not tested: this service has done as many requests as it may");
+        }
+        Some(Ok(permit)) => permit,
+        None => None,
+    };
     let answered = timeout(TIMEOUT, send(worker, spec, credential)).await;
     let latency = started.elapsed();
     let mut response = match answered {
@@ -68,8 +78,7 @@ pub(crate) async fn probe(
     let limits = Limits::read(response.headers(), &body, now.wall);
     let answer = outcome::Answer { status, headers: response.headers(), body: &body };
     let verdict = rules.classify(answer, &limits, now.wall);
-    let route = worker.route(spec.target.config_type(), spec.slug.as_str());
-    if let Some(route) = route.filter(|route| route.config.id == config.id)
+    if let Some(route) = route
         && let Some(slot) = route.pool.slot(key)
     {
         let health = route.pool.health();

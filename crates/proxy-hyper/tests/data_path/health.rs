@@ -367,3 +367,35 @@ async fn a_test_request_tells_the_pool_what_it_learnt() {
     assert_eq!(test_first_key(&gateway).await.message, "the upstream has a problem of its own");
     assert_eq!(resting(), []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_count_as_requests_of_their_service() {
+    let upstream = Upstream::reply(|_| ok("done")).await;
+    let gateway = Gateway::new()
+        .generic("svc", &upstream.url(), &["k1"])
+        .with(|fields| fields.options.max_per_minute = Some(2))
+        .start()
+        .await;
+
+    assert!(test_first_key(&gateway).await.ok);
+    assert_eq!(gateway.get("/proxy/svc/x").await.status, 200);
+    let report = test_first_key(&gateway).await;
+    assert_eq!((report.ok, report.status), (false, None));
+    assert!(report.message.contains("as many requests as it may"));
+    assert_eq!(upstream.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_tell_what_resting_keys_and_second_attempts_were_good_for() {
+    let upstream = unless_good(|| status(429, "slow down")).await;
+    let gateway = generic(&upstream, &["bad", "good"]).await;
+
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/proxy/svc/x").await.text(), "done");
+    }
+
+    let text = gateway.metrics().render();
+    for line in ["akr_key_rests_total 1", "akr_rescued_requests_total 1", "akr_retries_total 1"] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
