@@ -137,6 +137,8 @@ impl<'a> Plan<'a> {
             }
             sleep_until(next).await;
             if let Some(picked) = pick(self.ask, self.affinity, &[], Instant::now()).await {
+                // The upstream has all of its time still.
+                self.ask.body.note_sending();
                 trace::note_wait(exchange, self.ask);
                 return Some(picked);
             }

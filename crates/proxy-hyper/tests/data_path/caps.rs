@@ -124,6 +124,32 @@ async fn a_request_waits_for_a_key_if_its_service_lets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_key_takes_nothing_from_the_time_for_the_answer() {
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        while !read_head(&mut socket).await.is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, answer).await;
+        }
+    })
+    .await;
+    let gateway = Gateway::new()
+        .set(|settings| settings.workers = std::num::NonZeroUsize::MIN)
+        .generic("svc", &upstream.url(), &["k1"])
+        .with(|fields| {
+            fields.options.key_max_concurrent = Some(1);
+            fields.options.max_queue_wait_ms = Some(20_000);
+            fields.options.response_timeout_ms = Some(1_900);
+        })
+        .start()
+        .await;
+
+    let answers = together(&gateway, 2).await;
+
+    assert!(answers.iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_waits_no_longer_than_it_may_and_not_for_what_comes_later() {
     let upstream = Upstream::reply(|_| ok("done")).await;
     let gateway = capped(&upstream.url(), &["k1"], |o| {
