@@ -185,6 +185,16 @@ impl Routes {
         }
     }
 
+    /// Keys to test, of the active configs that want it: at most `limit` of each.
+    pub fn to_probe(&self, limit: usize) -> Vec<(ProxyConfig, KeyId)> {
+        let (table, now) = (self.table.load(), Instant::now());
+        let wanted = table.iter().filter(|route| route.config.spec.probe_keys);
+        let keys = wanted.flat_map(|route| {
+            route.pool.awaiting_trial(limit, now).into_iter().map(|key| (route.config.clone(), key))
+        });
+        keys.collect()
+    }
+
     /// What keys of an active config suffer from.
     pub fn resting(&self, config: ConfigId) -> Vec<Resting> {
         let table = self.table.load();

@@ -8,7 +8,7 @@
 //! | [`server`] | all parts put together, and taken apart again |
 //! | [`data`] · [`health`] | what the server knows · how that is |
 //! | [`app`] · [`metrics`] | everything that is not a proxied request |
-//! | [`background`] · [`refresh`] · [`request_log`] | what goes on beside requests |
+//! | [`background`] · [`refresh`] · [`request_log`] · [`probes`] | what goes on beside requests |
 //! | [`tls`] · [`telemetry`] · [`process`] · [`shutdown`] · [`banner`] · [`clock`] | the edges |
 
 pub mod app;
@@ -22,6 +22,7 @@ pub mod config;
 pub mod data;
 pub mod health;
 pub mod metrics;
+pub mod probes;
 pub mod process;
 pub mod refresh;
 pub mod request_log;

@@ -21,7 +21,7 @@ use crate::{
     clock,
     config::{self, Access, Config},
     data::Data,
-    metrics,
+    metrics, probes,
     shutdown::Shutdown,
     tls::Certificate,
 };
@@ -81,6 +81,7 @@ impl Server {
         };
         let proxy = Proxy::start(&parts, listener)?;
         let probe = Arc::new(proxy.probe().context("there is no worker")?);
+        tokio::spawn(probes::probe_keys(data.clone(), Arc::clone(&probe) as Arc<dyn KeyProbe>));
         let admin = admin(&data, probe, (credentials, signing_key), &base_url);
         app.get_or_init(|| App {
             admin: admin_api::router(admin.clone()),

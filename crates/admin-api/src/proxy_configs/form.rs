@@ -90,6 +90,8 @@ pub(crate) struct ProxyConfigForm {
     rules: Option<Vec<Rule>>,
     /// The request header that names the conversation under `sticky`.
     sticky_header: Option<String>,
+    /// Whether keys that were not accepted are tested now and then, so that they need no client's request to come back.
+    probe_keys: Option<bool>,
     /// Whether a `%2F` in a path is passed on.
     allow_encoded_slashes: Option<bool>,
     /// Whether the upstream's certificate goes unchecked.
@@ -160,6 +162,7 @@ impl ProxyConfigForm {
                 remove_headers: self.remove_headers.unwrap_or_default(),
                 rules: self.rules.unwrap_or_default(),
                 sticky_header: self.sticky_header,
+                probe_keys: self.probe_keys.unwrap_or_default(),
                 allow_encoded_slashes: self.allow_encoded_slashes.unwrap_or_default(),
                 accept_invalid_certs: self.accept_invalid_certs.unwrap_or_default(),
                 body_api_key: self.body_api_key.unwrap_or_default(),

@@ -101,6 +101,8 @@ pub(crate) struct ProxyConfigView {
     /// The request header that names the conversation under `sticky`.
     #[schema(required)]
     sticky_header: Option<String>,
+    /// Whether keys that were not accepted are tested now and then.
+    probe_keys: bool,
     /// Whether a `%2F` in a path is passed on.
     allow_encoded_slashes: bool,
     /// Whether the upstream's certificate goes unchecked.
@@ -166,6 +168,7 @@ impl ProxyConfigView {
             remove_headers: options.remove_headers,
             rules: options.rules,
             sticky_header: options.sticky_header,
+            probe_keys: options.probe_keys,
             allow_encoded_slashes: options.allow_encoded_slashes,
             accept_invalid_certs: options.accept_invalid_certs,
             body_api_key: options.body_api_key,

@@ -23,7 +23,7 @@ async fn what_the_old_project_s_scripts_send_is_accepted() {
 async fn every_field_survives_the_way_in_and_out() {
     let api = Api::start().await;
     let admin = api.admin().await;
-    let written = json!({
+    let mut written = json!({
         "name": "Ünïcode 名 <img onerror=x>", "slug": "a.b_c-0", "config_type": "LLM", "is_active": false,
         "api_key_location": "header", "api_key_name": "x-custom", "api_key_template": "Token {key}",
         "target_base_url": "http://10.0.0.1:8080/base", "api_format": "gemini_native", "output_format": "openai",
@@ -37,6 +37,7 @@ async fn every_field_survives_the_way_in_and_out() {
             "outcome": "rate_limited", "scope": "key_model", "rest": "90s", "unprocessed": true }],
     });
 
+    written["probe_keys"] = json!(true);
     let shown = admin.post("/proxy-configs", written.clone()).await.body;
 
     for (name, value) in written.as_object().unwrap() {

@@ -16,19 +16,20 @@ async fn a_new_config_is_answered_whole_with_its_place() {
         (answer.status.as_u16(), answer.header(header::LOCATION)),
         (201, &*format!("/api/admin/proxy-configs/{id}"))
     );
-    let expected = json!({
+    let mut expected = json!({
         "id": id, "name": "Weather", "slug": "weather", "config_type": "GENERIC", "is_active": true,
         "api_key_location": "query", "api_key_name": "appid", "api_key_template": "{key}", "method": "ANY",
         "target_url": "https://weather.example.com/v2", "target_base_url": null, "api_format": null,
         "output_format": null, "strategy": "round_robin", "max_attempts": null, "connect_timeout_ms": null,
-        "response_timeout_ms": null, "idle_timeout_ms": null, "max_body_bytes": null, "max_retries": null, "total_timeout_ms": null, "more_targets": [], "rules": [],
+        "response_timeout_ms": null, "idle_timeout_ms": null, "max_body_bytes": null,
+        "max_retries": null, "total_timeout_ms": null, "more_targets": [], "rules": [],
         "max_concurrent": null, "max_per_minute": null, "key_max_concurrent": null, "key_max_per_minute": null,
-        "max_queue_wait_ms": null, "set_headers": {},
-        "remove_headers": [], "sticky_header": null, "allow_encoded_slashes": false, "accept_invalid_certs": false,
+        "max_queue_wait_ms": null, "set_headers": {}, "remove_headers": [], "sticky_header": null, "allow_encoded_slashes": false, "accept_invalid_certs": false,
         "body_api_key": false,
         "key_counts": { "active": 0, "cooling": 0, "invalid": 0, "exhausted": 0, "disabled": 0 },
         "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
     });
+    expected["probe_keys"] = json!(false);
     assert_eq!(answer.body, expected);
     assert_eq!(admin.get(&format!("/proxy-configs/{id}")).await.body, expected);
 }

@@ -25,6 +25,7 @@ pub struct ProxyConfig {
 
 /// The part of a proxy config that an admin writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct ConfigSpec {
     /// For people.
     pub name: String,
@@ -48,6 +49,8 @@ pub struct ConfigSpec {
     pub headers: HeaderRules,
     /// How answers are understood, before what is known of the provider.
     pub rules: Vec<Rule>,
+    /// Whether keys that were not accepted are tested now and then, so that they need no client's request to come back.
+    pub probe_keys: bool,
     /// The request header whose value names a conversation, for [`Strategy::Sticky`].
     pub sticky_header: Option<HeaderName>,
     /// Whether a `%2F` in the path is passed on; refused otherwise, since servers disagree on what it means.

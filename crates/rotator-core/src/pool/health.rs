@@ -243,6 +243,14 @@ impl Health {
         })
     }
 
+    /// Some keys that were not accepted and may be tried again, at most `limit`.
+    pub(super) fn awaiting_trial(&self, limit: usize) -> Vec<KeyId> {
+        let awaits = |state: &&State| {
+            state.told.ailment == Ailment::Invalid && state.told.model.is_none() && state.phase == Phase::Over
+        };
+        self.ward().states().filter(awaits).map(|state| state.told.key).take(limit).collect()
+    }
+
     /// What one key suffers from.
     pub fn resting_of(&self, key: KeyId) -> Vec<Resting> {
         self.ward().states_of(key).map(|state| state.told.clone()).collect()

@@ -222,6 +222,14 @@ impl KeyPool {
         tried
     }
 
+    /// Some keys that were not accepted and may be tried again, at most `limit`.
+    pub fn awaiting_trial(&self, limit: usize, now: Instant) -> Vec<KeyId> {
+        if self.views.is_due(now) {
+            self.health.wake(&self.views, now);
+        }
+        self.health.awaiting_trial(limit)
+    }
+
     fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<Choice> {
         let count = self.slots.len();
         if count == 0 || view.count() == 0 {

@@ -118,6 +118,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
                 key_caps,
                 headers,
                 rules: fields.options.rules.clone(),
+                probe_keys: fields.options.probe_keys,
                 sticky_header,
                 allow_encoded_slashes: fields.options.allow_encoded_slashes,
                 accept_invalid_certs: fields.options.accept_invalid_certs,

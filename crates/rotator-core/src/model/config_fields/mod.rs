@@ -45,6 +45,7 @@ pub struct ConfigFields {
 /// The fields of a proxy config that have a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "a form is flat")]
 pub struct ConfigOptions {
     /// Other addresses of the same API.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +98,9 @@ pub struct ConfigOptions {
     /// Names the conversation under `sticky`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sticky_header: Option<String>,
+    /// See [`ConfigSpec::probe_keys`](super::ConfigSpec::probe_keys).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub probe_keys: bool,
     /// See [`ConfigSpec::allow_encoded_slashes`](super::ConfigSpec::allow_encoded_slashes).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_encoded_slashes: bool,

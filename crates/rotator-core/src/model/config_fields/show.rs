@@ -82,6 +82,7 @@ impl From<&ConfigSpec> for ConfigOptions {
             remove_headers: rules.remove.iter().map(ToString::to_string).collect(),
             rules: spec.rules.clone(),
             sticky_header: spec.sticky_header.as_ref().map(ToString::to_string),
+            probe_keys: spec.probe_keys,
             allow_encoded_slashes: spec.allow_encoded_slashes,
             accept_invalid_certs: spec.accept_invalid_certs,
             body_api_key: matches!(spec.target, Target::Llm { body_api_key: true, .. }),
