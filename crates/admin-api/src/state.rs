@@ -50,6 +50,8 @@ pub struct AdminSettings {
     pub database_type: String,
     /// `memory` or `redis`; shown to a signed-in admin only.
     pub cache_type: String,
+    /// How many keys a request may try, unless its config says otherwise.
+    pub max_attempts: u8,
     /// How long a session lasts; an hour is a good choice.
     pub session_lifetime: Duration,
 }

@@ -49,23 +49,34 @@ impl Body<'_> {
     }
 }
 
-/// A 64-bit hash of what stays the same over a conversation, so that its turns can be sent to the same key, where the
-/// provider's prompt cache is warm.
+/// What a conversation is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnownBy {
+    /// What its client says that its requests have in common.
+    Name(String),
+    /// A hash of how it was opened.
+    Opening(u64),
+}
+
+/// What stays the same over a conversation, so that its turns can be sent to the same key, where the provider's prompt
+/// cache is warm: the name that its client gives it (`prompt_cache_key`, or else `metadata.user_id`), or else a hash.
 ///
-/// Where the client names what its requests have in common (`prompt_cache_key`, or else `metadata.user_id`), that name is
-/// hashed alone. Else hashed are the instructions (`system`, `instructions`, `systemInstruction`, and the `system` and `developer`
+/// Hashed are the instructions (`system`, `instructions`, `systemInstruction`, and the `system` and `developer`
 /// messages at the beginning) and the first message of the user; not the model, nor any sampling parameter, nor
 /// `cache_control`, which Anthropic's clients move along with the conversation.
 ///
-/// The hash is FNV-1a, over the bytes of the name, or else over the compact JSON of these values, each followed by a byte 0xff: the same on every instance
+/// The hash is FNV-1a over the compact JSON of these values, each followed by a byte 0xff: the same on every instance
 /// and for every order of JSON keys. `None` when the body is not JSON, or of none of the known shapes.
-pub fn conversation_hash(body: &[u8]) -> Option<u64> {
+pub fn known_by(body: &[u8]) -> Option<KnownBy> {
     let body: Body<'_> = serde_json::from_slice(body).ok()?;
-    let mut hash = Fnv1a::new();
-    if let Some(name) = body.name() {
-        name.bytes().for_each(|byte| hash.byte(byte));
-        return Some(hash.0);
+    match body.name() {
+        Some(name) => Some(KnownBy::Name(name)),
+        None => opening(body).map(KnownBy::Opening),
     }
+}
+
+fn opening(body: Body<'_>) -> Option<u64> {
+    let mut hash = Fnv1a::new();
     let items = match (body.messages, body.input, body.contents) {
         (Some(messages), None, None) => {
             hash.optional(body.system)?;
@@ -156,7 +167,10 @@ mod tests {
     use super::*;
 
     fn hash(body: &Value) -> u64 {
-        conversation_hash(body.to_string().as_bytes()).unwrap()
+        match known_by(body.to_string().as_bytes()) {
+            Some(KnownBy::Opening(hash)) => hash,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn message(role: &str, content: &str) -> Value {
@@ -165,16 +179,13 @@ mod tests {
 
     #[test]
     fn a_name_that_the_client_gives_is_all_that_counts() {
-        let named = |key: &str, text: &str| hash(&json!({ "prompt_cache_key": key, "input": text }));
-        let of_user = |user: &str, text: &str| {
-            let messages = [message("user", text)];
-            hash(&json!({ "messages": messages, "metadata": { "user_id": user, "more": 1 } }))
-        };
+        let of = |body: Value| known_by(body.to_string().as_bytes()).unwrap();
+        let name = |name: &str| KnownBy::Name(name.into());
+        let messages = [message("user", "hi")];
 
-        assert_eq!(named("a", "one"), named("a", "two"));
-        assert_ne!(named("a", "one"), named("b", "one"));
-        assert_eq!(of_user("u", "one"), of_user("u", "two"));
-        assert_ne!(of_user("u", "one"), of_user("v", "one"));
+        assert_eq!(of(json!({ "prompt_cache_key": "a", "input": "hi" })), name("a"));
+        assert_eq!(of(json!({ "messages": messages, "metadata": { "user_id": "u", "more": 1 } })), name("u"));
+        assert_eq!(of(json!({ "prompt_cache_key": "a", "metadata": { "user_id": "u" } })), name("a"));
         let unnamed = hash(&json!({ "input": "one" }));
         for odd in [json!(""), json!(7), json!(null), json!({})] {
             assert_eq!(hash(&json!({ "prompt_cache_key": odd, "metadata": odd, "input": "one" })), unnamed);
@@ -250,8 +261,8 @@ mod tests {
         let body = br#"{"messages":[{"role":"user","content":"hi"}],"model":"m"}"#;
         let other_order = br#"{ "messages" : [ {"content": "hi", "role": "user"} ] }"#;
 
-        assert_eq!(conversation_hash(body), Some(0xa253_85ba_b820_2433));
-        assert_eq!(conversation_hash(body), conversation_hash(other_order));
+        assert_eq!(known_by(body), Some(KnownBy::Opening(0xa253_85ba_b820_2433)));
+        assert_eq!(known_by(body), known_by(other_order));
     }
 
     #[test]
@@ -268,15 +279,15 @@ mod tests {
             r#"{"contents":[]}"#,
             &deep,
         ] {
-            assert_eq!(conversation_hash(body.as_bytes()), None, "{body:.40}");
+            assert_eq!(known_by(body.as_bytes()), None, "{body:.40}");
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes in any::<Vec<u8>>(), json in r#"\{"(messages|input|contents)":[\[\]{}",:a-z0-9]{0,40}\}"#) {
-            let _ = conversation_hash(&bytes);
-            let _ = conversation_hash(json.as_bytes());
+            let _ = known_by(&bytes);
+            let _ = known_by(json.as_bytes());
         }
 
         #[test]
@@ -298,7 +309,7 @@ mod tests {
             let two = json!({ "model": first, items: more, instructions: system });
 
             prop_assert_eq!(hash(&one), hash(&two));
-            prop_assert_eq!(Some(hash(&two)), conversation_hash(serde_json::to_string_pretty(&two).unwrap().as_bytes()));
+            prop_assert_eq!(Some(KnownBy::Opening(hash(&two))), known_by(serde_json::to_string_pretty(&two).unwrap().as_bytes()));
         }
     }
 

@@ -16,7 +16,7 @@ pub mod member;
 pub mod model;
 pub mod stream_start;
 
-pub use conversation::conversation_hash;
+pub use conversation::{KnownBy, known_by};
 pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
 pub use member::take_member;

@@ -1,7 +1,7 @@
 //! What a conversation is known by, so that it keeps its key under `sticky`.
 
 use http::HeaderName;
-use llm_formats::conversation_hash;
+use llm_formats::{KnownBy, known_by};
 use rotator_core::{model::ConfigType, pool::affinity_of, routes::Route};
 
 use crate::{body::RequestBody, rewrite::Outbound};
@@ -18,7 +18,10 @@ pub(crate) async fn of(route: &Route, outbound: &Outbound, body: &RequestBody) -
         return Some(affinity);
     }
     match spec.target.config_type() {
-        ConfigType::Llm => body.read_ahead().await.and_then(|body| conversation_hash(&body)),
+        ConfigType::Llm => Some(match known_by(&body.read_ahead().await?)? {
+            KnownBy::Name(name) => affinity_of(name.as_bytes()),
+            KnownBy::Opening(hash) => hash,
+        }),
         ConfigType::Generic => None,
     }
 }

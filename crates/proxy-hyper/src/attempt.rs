@@ -4,7 +4,7 @@
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use http::{Method, Response, StatusCode};
-use llm_formats::{Dialect, ErrorKind, requested_model};
+use llm_formats::{Dialect, ErrorKind, StreamStart, requested_model};
 use rotator_core::{
     cache::Turn,
     model::{ApiFormat, KeyId, OutputFormat, Target},
@@ -21,7 +21,7 @@ use crate::{
     body::RequestBody,
     error::ProxyError,
     exchange::Exchange,
-    judge::{Judgement, breaks_off_at_once, is_plain_success, judge, may_begin_with_an_error},
+    judge::{Judgement, beginning_of_stream, is_plain_success, judge, may_begin_with_an_error},
     plan::{Doubt, Next, Plan, Step},
     rewrite::Outbound,
     send::{Bounds, Failure, send},
@@ -41,6 +41,8 @@ pub(crate) struct Answer {
     pub(crate) gave_up: bool,
     /// What the client speaks, under `/llm`.
     pub(crate) dialect: Option<Dialect>,
+    /// It is a stream that begins with an error instead of content.
+    pub(crate) failed_stream: bool,
 }
 
 impl Answer {
@@ -58,6 +60,7 @@ impl Answer {
             gave_up: exchange.attempts > 1 && shown.next != Next::Stop,
             idle_timeout: spec.limits.idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
             dialect: client_dialect(&spec.target),
+            failed_stream: shown.failed_stream,
             response,
             picked,
             lease,
@@ -82,8 +85,16 @@ struct Shown {
     next: Next,
     /// It may have been the request's fault.
     is_doubtful: bool,
+    /// A stream that begins with an error instead of content.
+    failed_stream: bool,
     /// Whether the target works.
     target_works: bool,
+}
+
+impl Shown {
+    fn success() -> Self {
+        Self { next: Next::Stop, is_doubtful: false, failed_stream: false, target_works: true }
+    }
 }
 
 /// Sends a request with one key after the other, and to one target after the other, until one is taken.
@@ -117,10 +128,9 @@ pub(crate) async fn run(
             {
                 count(exchange, &step.picked, Outcome::Success);
                 if exchange.attempts > 1 {
-                    exchange.worker.metrics.rescued.add(1);
                     trace::add(exchange, ask, &step, now, Told::success(response.status()));
                 }
-                Shown { next: Next::Stop, is_doubtful: false, target_works: true }
+                Shown::success()
             }
             // In a box: most requests need no room for it.
             _ => Box::pin(assess(exchange, ask, &mut step, &mut plan, &mut sent, now)).await,
@@ -164,10 +174,12 @@ async fn assess<'a>(
     started: Instant,
 ) -> Shown {
     let may_repeat = is_idempotent(&ask.outbound.method);
-    if let Ok((response, _)) = sent
-        && breaks_off_at_once(ask, response).await
-    {
-        *sent = Err(Failure::Lost);
+    let mut start = StreamStart::Content;
+    if let Ok((response, _)) = sent {
+        start = beginning_of_stream(ask, response).await;
+        if start == StreamStart::Unclear && response.body().has_broken_off() {
+            *sent = Err(Failure::Lost);
+        }
     }
     let response = match sent {
         Ok((response, _)) => response,
@@ -177,11 +189,14 @@ async fn assess<'a>(
                 count(exchange, &step.picked, Outcome::UpstreamFailed);
             }
             trace::add(exchange, ask, step, started, Told { outcome: failure.as_str(), ..Told::default() });
-            return Shown { next: failure.next(may_repeat), is_doubtful: false, target_works: is_clients };
+            let next = failure.next(may_repeat);
+            return Shown { next, target_works: is_clients, ..Shown::success() };
         }
     };
-    let Judgement { verdict, penalty, told, status, failed_stream } =
-        judge(ask, &mut step.picked, response, started).await;
+    // Nothing was done that anybody got.
+    let failed_stream = matches!(start, StreamStart::Error { .. });
+    let Judgement { verdict, penalty, told, status } =
+        judge(ask, &mut step.picked, response, start, started).await;
     let answered = response.status();
     count(exchange, &step.picked, verdict.outcome);
     if exchange.attempts > 1 || verdict.outcome != Outcome::Success {
@@ -197,9 +212,6 @@ async fn assess<'a>(
     if penalty.is_some() {
         exchange.worker.metrics.rests.add(1);
     }
-    if exchange.attempts > 1 && verdict.outcome == Outcome::Success {
-        exchange.worker.metrics.rescued.add(1);
-    }
     let penalty = penalty.filter(|_| verdict.perhaps_the_request);
     let is_doubtful = penalty.is_some();
     let doubt = penalty.map(|penalty| Box::new(Doubt { status, rule: verdict.rule, penalty }));
@@ -212,7 +224,7 @@ async fn assess<'a>(
     } else {
         Next::Stop
     };
-    Shown { next, is_doubtful, target_works: !has_failed }
+    Shown { next, is_doubtful, failed_stream, target_works: !has_failed }
 }
 
 /// Whether a failure may be gone in a moment.
@@ -268,9 +280,13 @@ fn nobody(route: &Route) -> ProxyError {
 }
 
 fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {
-    exchange.worker.metrics.count_attempt(outcome.kind());
+    let metrics = &exchange.worker.metrics;
+    metrics.count_attempt(outcome.kind());
+    if exchange.attempts > 1 && outcome == Outcome::Success {
+        metrics.rescued.add(1);
+    }
     if let Some(is_home) = picked.is_home() {
-        exchange.worker.metrics.sticky[usize::from(!is_home)].add(1);
+        metrics.sticky[usize::from(!is_home)].add(1);
     }
     let is_well = matches!(outcome, Outcome::Success | Outcome::RequestFault);
     picked.finish(is_well, exchange.started_at());

@@ -148,7 +148,8 @@ impl Exchange {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
+/// Microseconds, as records have them.
+pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

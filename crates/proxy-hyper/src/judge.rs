@@ -6,7 +6,7 @@ use http::{Response, header};
 use llm_formats::{StreamStart, stream_start};
 use rotator_core::{
     model::Target,
-    outcome::{self, Limits, Outcome, Rest, Verdict},
+    outcome::{self, Limits, Outcome, Rest, RuleSet, Verdict},
     pool::{Now, Penalty, Picked},
     routes::Route,
 };
@@ -33,13 +33,16 @@ pub(crate) struct Judgement<'a> {
     pub(crate) told: Option<Duration>,
     /// The status, or what it would have been.
     pub(crate) status: u16,
-    /// A stream that failed before its first content: nothing was done that anybody got.
-    pub(crate) failed_stream: bool,
 }
 
-/// The present, on both clocks.
-pub(crate) fn now() -> Now {
-    Now { instant: Instant::now().into_std(), wall: wall_clock() }
+/// What an answer says, by some rules.
+pub(crate) struct Reading<'a> {
+    pub(crate) verdict: Verdict<'a>,
+    pub(crate) limits: Limits,
+    /// The status, or what it would have been.
+    pub(crate) status: u16,
+    /// When it was read.
+    pub(crate) now: Now,
 }
 
 /// Whether an answer is a success that says nothing else and of which nothing follows, as most are.
@@ -49,25 +52,35 @@ pub(crate) fn is_plain_success(ask: &Ask, picked: &Picked, response: &Response<A
         && !Limits::are_in(response.headers())
 }
 
+/// Reads an answer; a stream begins as told.
+pub(crate) async fn read<'a>(
+    rules: &'a RuleSet,
+    response: &mut Response<AnswerBody>,
+    start: StreamStart,
+) -> Reading<'a> {
+    let (status, body) = match start {
+        StreamStart::Error { status, body } => (status, body),
+        StreamStart::Unclear | StreamStart::Content => {
+            let status = response.status().as_u16();
+            (status, if rules.needs_body(status) { beginning(response).await } else { Vec::new() })
+        }
+    };
+    let now = Now { instant: Instant::now().into_std(), wall: wall_clock() };
+    let limits = Limits::read(response.headers(), &body, now.wall);
+    let answer = outcome::Answer { status, headers: response.headers(), body: &body };
+    Reading { verdict: rules.classify(answer, &limits, now.wall), limits, status, now }
+}
+
 /// Looks at an answer to an attempt that began at `started`, and sees to it that the key rests if it has to.
 pub(crate) async fn judge<'a>(
     ask: &'a Ask,
     picked: &mut Picked,
     response: &mut Response<AnswerBody>,
+    start: StreamStart,
     started: Instant,
 ) -> Judgement<'a> {
     let route: &'a Route = &ask.route;
-    let (status, body) = match stream_start(&stream_beginning(ask, response).await) {
-        StreamStart::Error { status, body } => (status, body),
-        StreamStart::Unclear | StreamStart::Content => {
-            let status = response.status().as_u16();
-            (status, if route.rules.needs_body(status) { beginning(response).await } else { Vec::new() })
-        }
-    };
-    let now = now();
-    let limits = Limits::read(response.headers(), &body, now.wall);
-    let answer = outcome::Answer { status, headers: response.headers(), body: &body };
-    let verdict = route.rules.classify(answer, &limits, now.wall);
+    let Reading { verdict, limits, status, now } = read(&route.rules, response, start).await;
     let health = route.pool.health();
     let mut note = |outcome: &Outcome, reason| {
         let model = if outcome.is_about_a_model() || picked.is_recovering() { ask.model() } else { None };
@@ -84,13 +97,7 @@ pub(crate) async fn judge<'a>(
         let (slug, key_id) = (&route.config.spec.slug, picked.slot().id);
         info!(%slug, %key_id, status, outcome = verdict.outcome.kind().as_str(), rule = verdict.rule, "key rests");
     }
-    Judgement {
-        verdict,
-        penalty,
-        told: limits.wait(),
-        status,
-        failed_stream: response.status().as_u16() != status,
-    }
+    Judgement { verdict, penalty, told: limits.wait(), status }
 }
 
 /// Whether an answer is a stream whose beginning is worth waiting for: until its first content, it may still turn out
@@ -103,23 +110,17 @@ pub(crate) fn may_begin_with_an_error(ask: &Ask, response: &Response<AnswerBody>
         && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Whether a stream breaks off before its first content, as if there had been no answer.
-pub(crate) async fn breaks_off_at_once(ask: &Ask, response: &mut Response<AnswerBody>) -> bool {
-    let beginning = stream_beginning(ask, response).await;
-    response.body().has_broken_off() && stream_start(&beginning) == StreamStart::Unclear
-}
-
-/// A stream up to where it is clear how it begins; nothing of any other answer.
-async fn stream_beginning(ask: &Ask, response: &mut Response<AnswerBody>) -> Vec<u8> {
+/// How an answer begins, if it is a stream; anything else begins with its content.
+pub(crate) async fn beginning_of_stream(ask: &Ask, response: &mut Response<AnswerBody>) -> StreamStart {
     if !may_begin_with_an_error(ask, response) {
-        return Vec::new();
+        return StreamStart::Content;
     }
     let is_clear = |bytes: &[u8]| stream_start(bytes) != StreamStart::Unclear;
-    response.body_mut().peek_until(STREAM_PATIENCE, is_clear).await
+    stream_start(&response.body_mut().peek_until(STREAM_PATIENCE, is_clear).await)
 }
 
 /// The beginning of an answer's text.
-pub(crate) async fn beginning(response: &mut Response<AnswerBody>) -> Vec<u8> {
+async fn beginning(response: &mut Response<AnswerBody>) -> Vec<u8> {
     let packed = response.body_mut().peek().await;
     let coding = response.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
     match coding {

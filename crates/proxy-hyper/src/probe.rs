@@ -3,10 +3,11 @@
 use std::{rc::Rc, time::Duration};
 
 use http::{Method, Request, Response};
+use llm_formats::StreamStart;
 use rotator_core::{
     credential::{Credential, ReadyCredential},
     model::{ApiFormat, ApiKey, ConfigSpec, KeyId, ProxyConfig, Target},
-    outcome::{self, Limits, Outcome, RuleSet},
+    outcome::{Outcome, RuleSet},
     probe::{KeyProbe, ProbeReport},
 };
 use tokio::{
@@ -17,7 +18,7 @@ use tokio::{
 use crate::{
     answer_body::AnswerBody,
     body::RequestBody,
-    judge,
+    judge::{Reading, read},
     rewrite::Outbound,
     worker::{Mail, Worker},
 };
@@ -72,12 +73,7 @@ pub(crate) async fn probe(
         Err(_) => return failed(latency, "the upstream did not answer in time"),
     };
     let rules = RuleSet::of(&spec.target, &spec.rules);
-    let status = response.status().as_u16();
-    let body = if rules.needs_body(status) { judge::beginning(&mut response).await } else { Vec::new() };
-    let now = judge::now();
-    let limits = Limits::read(response.headers(), &body, now.wall);
-    let answer = outcome::Answer { status, headers: response.headers(), body: &body };
-    let verdict = rules.classify(answer, &limits, now.wall);
+    let Reading { verdict, status, now, .. } = read(&rules, &mut response, StreamStart::Content).await;
     if let Some(route) = route
         && let Some(slot) = route.pool.slot(key)
     {

@@ -20,7 +20,7 @@ use crate::{
     content_coding,
     drain::Stage,
     error::mark_given_up,
-    exchange::Exchange,
+    exchange::{Exchange, micros},
     headers,
     lazy_timer::LazyTimer,
     request_id,
@@ -50,6 +50,8 @@ pub(crate) struct Relay {
     waiting_since: Option<Instant>,
     timer: LazyTimer,
     on_cut: OnCut,
+    /// What it comes to when all of it has been passed on.
+    when_whole: RequestOutcome,
     /// For errors: they may show the key.
     scrubber: Option<Box<Scrubber>>,
     ended: bool,
@@ -66,7 +68,8 @@ enum OnCut {
 
 /// Turns an upstream's answer into the client's.
 pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering {
-    let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect } = answer;
+    let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect, failed_stream } =
+        answer;
     if let Some(upgrade) = upgrade
         && upgrade::is_switched(&response)
     {
@@ -98,7 +101,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering 
         exchange.end(status.as_u16(), RequestOutcome::Completed);
         return Answering::now(Response::from_parts(parts, ResponseBody::Full(None)));
     }
-    let is_error = status.as_u16() >= 400;
+    let is_error = failed_stream || status.as_u16() >= 400;
     let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
     let mut relay = Relay {
         upstream,
@@ -110,6 +113,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering 
         waiting_since: None,
         timer: LazyTimer::default(),
         on_cut,
+        when_whole: if failed_stream { RequestOutcome::UpstreamFailed } else { RequestOutcome::Completed },
         scrubber,
         ended: false,
     };
@@ -131,8 +135,7 @@ fn put_debug_headers(exchange: &Exchange, headers: &mut http::HeaderMap) {
         headers.insert(X_KEY_ID, HeaderValue::from(key.0));
     }
     headers.insert(X_ATTEMPTS, HeaderValue::from(u16::from(exchange.attempts)));
-    let micros = u64::try_from(exchange.sent_at.as_micros()).unwrap_or(u64::MAX);
-    headers.insert(X_OVERHEAD, HeaderValue::from(micros));
+    headers.insert(X_OVERHEAD, HeaderValue::from(micros(exchange.sent_at)));
 }
 
 impl Relay {
@@ -187,7 +190,7 @@ impl Relay {
     fn complete(&mut self) {
         self.ended = true;
         self.lease.take().into_iter().for_each(Lease::finish);
-        self.exchange.end(self.status.as_u16(), RequestOutcome::Completed);
+        self.exchange.end(self.status.as_u16(), self.when_whole);
     }
 
     fn cut(&mut self, message: &str) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {

@@ -1,7 +1,5 @@
 //! How a request came to its answer, for its record: only when there is more to tell than that its first key answered.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use rotator_core::{
     outcome::Kind,
@@ -9,7 +7,11 @@ use rotator_core::{
 };
 use tokio::time::Instant;
 
-use crate::{attempt::Ask, exchange::Exchange, plan::Step};
+use crate::{
+    attempt::Ask,
+    exchange::{Exchange, micros},
+    plan::Step,
+};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,7 +43,6 @@ pub(crate) fn add(exchange: &mut Exchange, ask: &Ask, step: &Step, started: Inst
         status: told.status.map(|status| status.as_u16()),
         outcome: told.outcome.into(),
         rule: told.rule.map(Into::into),
-        is_hedge: false,
     };
     trace(exchange, ask).attempts.push(attempt);
 }
@@ -57,14 +58,10 @@ pub(crate) fn note_nobody(exchange: &mut Exchange, ask: &Ask) {
     trace(exchange, ask);
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 fn trace<'a>(exchange: &'a mut Exchange, ask: &Ask) -> &'a mut Trace {
     exchange.trace.get_or_insert_with(|| {
         let pool = &ask.route.pool;
-        let (some, more) = pool.health().passed_over(Trace::MAX_PASSED_OVER);
+        let (some, more) = pool.health().passed_over(ask.model(), Trace::MAX_PASSED_OVER);
         let passed_over =
             |(key, why): (rotator_core::model::KeyId, &str)| PassedOver { key_id: key.0, why: why.into() };
         Box::new(Trace {

@@ -82,7 +82,7 @@ impl Server {
         let proxy = Proxy::start(&parts, listener)?;
         let probe = Arc::new(proxy.probe().context("there is no worker")?);
         tokio::spawn(probes::probe_keys(data.clone(), Arc::clone(&probe) as Arc<dyn KeyProbe>));
-        let admin = admin(&data, probe, (credentials, signing_key), &base_url);
+        let admin = admin(&data, probe, (credentials, signing_key), &base_url, parts.settings.max_attempts);
         app.get_or_init(|| App {
             admin: admin_api::router(admin.clone()),
             health: Arc::clone(&data.health),
@@ -147,6 +147,7 @@ fn admin(
     probe: Arc<dyn KeyProbe>,
     (credentials, signing_key): (AdminCredentials, SigningKey),
     base_url: &str,
+    max_attempts: u8,
 ) -> AdminState {
     let settings = AdminSettings {
         proxy_public_base_url: base_url.to_owned(),
@@ -154,6 +155,7 @@ fn admin(
         version: env!("CARGO_PKG_VERSION").into(),
         database_type: "sqlite".into(),
         cache_type: "memory".into(),
+        max_attempts,
         session_lifetime: SESSION_LIFETIME,
     };
     AdminState::new(AdminParts {

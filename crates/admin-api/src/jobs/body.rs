@@ -16,7 +16,7 @@ use crate::{body::Form, error::ApiError};
 /// The most keys that one form names.
 const MAX_IDS: usize = 100_000;
 /// How many test requests a second an upstream gets, unless the form says otherwise.
-const PER_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 /// And at most.
 const MAX_PER_SECOND: u32 = 50;
 

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{NO_JOB, body::JobView, progress::Progress, registry::Job};
+use super::{body::JobView, find, progress::Progress, registry::Job};
 use crate::{admin::Admin, error::ApiError, query::Id, state::AdminState, token::Session};
 
 /// Somebody who follows a job.
@@ -49,7 +49,7 @@ pub(crate) async fn events(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<impl IntoResponse, ApiError> {
-    let job = state.jobs().find(id).ok_or(NO_JOB)?;
+    let job = find(&state, id)?;
     let (changes, session) = (job.follow(), admin.session);
     let follower = Follower { job, changes, state, session, next_at: Instant::now() };
     Ok(Sse::new(unfold(Some(follower), |follower| async { follower?.next().await })))

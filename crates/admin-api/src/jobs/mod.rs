@@ -9,6 +9,8 @@ mod progress;
 mod registry;
 mod run;
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::State,
@@ -21,7 +23,7 @@ use utoipa::ToSchema;
 
 use self::{
     body::{JobForm, JobView, Wanted},
-    registry::Order,
+    registry::{Job, Order},
 };
 pub(crate) use self::{
     events::{__path_events, events},
@@ -42,8 +44,6 @@ pub(crate) struct JobList {
     /// Newest first.
     items: Vec<JobView>,
 }
-
-const NO_JOB: ApiError = ApiError::NotFound("job");
 
 /// Do something to many keys
 ///
@@ -113,7 +113,7 @@ pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Json<JobView>, ApiError> {
-    Ok(Json(JobView::of(&*state.jobs().find(id).ok_or(NO_JOB)?)))
+    Ok(Json(JobView::of(&*find(&state, id)?)))
 }
 
 /// Cancel a job
@@ -132,7 +132,11 @@ pub(crate) async fn cancel(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Json<JobView>, ApiError> {
-    let job = state.jobs().find(id).ok_or(NO_JOB)?;
+    let job = find(&state, id)?;
     job.cancel();
     Ok(Json(JobView::of(&job)))
+}
+
+fn find(state: &AdminState, id: i64) -> Result<Arc<Job>, ApiError> {
+    state.jobs().find(id).ok_or(ApiError::NotFound("job"))
 }

@@ -22,8 +22,6 @@ use crate::{
 
 /// Most keys to tell of that are passed over.
 const MAX_PASSED_OVER: usize = 100;
-/// How many keys a request may try, unless its config says otherwise.
-const MAX_ATTEMPTS: u8 = 3;
 
 /// A request that is only imagined.
 #[derive(Deserialize, ToSchema)]
@@ -92,16 +90,17 @@ pub(crate) async fn simulate(
     let spec = &config.spec;
     let table = state.routes().table().load();
     let route = table.find(spec.target.config_type(), spec.slug.as_str()).ok_or(ApiError::SwitchedOff)?;
-    Ok(Json(Simulation::of(route, &imagined)))
+    Ok(Json(Simulation::of(route, &imagined, state.settings().max_attempts)))
 }
 
 impl Simulation {
-    fn of(route: &Route, imagined: &Imagined) -> Self {
+    fn of(route: &Route, imagined: &Imagined, max_attempts: u8) -> Self {
         let (spec, now) = (&route.config.spec, Instant::now());
-        let attempts = spec.limits.max_attempts.map_or(MAX_ATTEMPTS, Into::into);
+        let attempts = spec.limits.max_attempts.map_or(max_attempts, Into::into);
         let affinity = imagined.conversation.as_deref().map(|name| affinity_of(name.as_bytes()));
-        let keys = route.pool.preview(affinity, imagined.model.as_deref(), attempts.into(), now);
-        let (passed_over, more) = route.pool.health().passed_over(MAX_PASSED_OVER);
+        let model = imagined.model.as_deref();
+        let keys = route.pool.preview(affinity, model, attempts.into(), now);
+        let (passed_over, more) = route.pool.health().passed_over(model, MAX_PASSED_OVER);
         let reason = match spec.strategy {
             _ if keys.is_empty() && route.pool.slots().is_empty() => {
                 "the config has no key that is switched on"

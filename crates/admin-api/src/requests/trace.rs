@@ -54,14 +54,12 @@ struct AttemptView {
     #[schema(required)]
     status: Option<u16>,
     /// What that said: `success`, `key_rejected`, `rate_limited`, `quota_exhausted`, `upstream_failed` or
-    /// `request_fault`; without an answer `not_sent`, `timed_out`, `lost` or `cancelled`.
+    /// `request_fault`; without an answer `not_sent`, `timed_out`, `lost` or `refused`.
     #[schema(required)]
     outcome: Option<Box<str>>,
     /// The rule that said so.
     #[schema(required)]
     rule: Option<Box<str>>,
-    /// It ran beside another one that was slow.
-    is_hedge: bool,
 }
 
 impl TraceView {
@@ -80,7 +78,6 @@ impl TraceView {
             status,
             outcome: is_success.then(|| Kind::Success.as_str().into()),
             rule: None,
-            is_hedge: false,
         });
         Self {
             keys: None,
@@ -113,8 +110,7 @@ impl From<PassedOver> for PassedOverView {
 
 impl From<AttemptTrace> for AttemptView {
     fn from(attempt: AttemptTrace) -> Self {
-        let AttemptTrace { key_id, target, started_us, duration_us, status, outcome, rule, is_hedge } =
-            attempt;
+        let AttemptTrace { key_id, target, started_us, duration_us, status, outcome, rule } = attempt;
         Self {
             key_id,
             target,
@@ -123,7 +119,6 @@ impl From<AttemptTrace> for AttemptView {
             status,
             outcome: Some(outcome),
             rule,
-            is_hedge,
         }
     }
 }

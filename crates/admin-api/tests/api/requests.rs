@@ -48,7 +48,6 @@ fn failed_over(number: u8) -> RequestRecord {
         status: Some(429),
         outcome: "rate_limited".into(),
         rule: Some("too many requests".into()),
-        is_hedge: false,
     };
     let lost = AttemptTrace { key_id: 68, outcome: "lost".into(), ..AttemptTrace::default() };
     let trace = Trace {
@@ -286,11 +285,11 @@ async fn a_request_that_failed_over_shows_how_it_came_to_its_answer() {
         "attempts": [
             {
                 "key_id": 69, "target": "https://eu.example.com", "started_us": 40, "duration_us": 90_000,
-                "status": 429, "outcome": "rate_limited", "rule": "too many requests", "is_hedge": false,
+                "status": 429, "outcome": "rate_limited", "rule": "too many requests",
             },
             {
                 "key_id": 68, "target": null, "started_us": 0, "duration_us": 0,
-                "status": null, "outcome": "lost", "rule": null, "is_hedge": false,
+                "status": null, "outcome": "lost", "rule": null,
             },
         ],
     });
@@ -314,7 +313,7 @@ async fn a_plain_request_shows_the_attempt_that_it_tells_of_in_the_same_shape() 
         let shown = admin.get(&path(&record)).await.body;
         let attempt = json!({
             "key_id": 70, "target": null, "started_us": null, "duration_us": null,
-            "status": status, "outcome": outcome, "rule": null, "is_hedge": false,
+            "status": status, "outcome": outcome, "rule": null,
         });
         let expected = json!({
             "keys": null, "passed_over": [], "passed_over_more": 0, "waited_us": 0, "attempts": [attempt],

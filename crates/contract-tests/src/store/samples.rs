@@ -145,7 +145,6 @@ fn trace() -> Trace {
         status: Some(429),
         outcome: "rate_limited".into(),
         rule: Some("\"quoted\" é".into()),
-        is_hedge: true,
     };
     Trace {
         keys: 3,

@@ -215,10 +215,11 @@ impl Health {
         self.ward().states().map(|state| state.told.clone()).collect()
     }
 
-    /// Some keys that are passed over, at most `limit`, and how many more there are.
-    pub fn passed_over(&self, limit: usize) -> (Vec<(KeyId, &'static str)>, usize) {
+    /// Some keys that are passed over for a request of this model, at most `limit`, and about how many more there are.
+    pub fn passed_over(&self, model: Option<&str>, limit: usize) -> (Vec<(KeyId, &'static str)>, usize) {
         let ward = self.ward();
         let why = |state: &State| match state.phase {
+            _ if state.told.model.is_some() && state.told.model.as_deref() != model => None,
             Phase::Resting => Some(state.told.ailment.as_str()),
             Phase::Trial => Some("on_trial"),
             Phase::Over => None,

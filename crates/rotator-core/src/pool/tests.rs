@@ -1,9 +1,7 @@
 use std::{
     collections::{HashMap, HashSet},
-    num::NonZeroU32,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
-    time::Duration,
 };
 
 use http::header::AUTHORIZATION;
@@ -17,7 +15,7 @@ use crate::{
     secret::Secret,
 };
 
-const STRATEGIES: [Strategy; 5] = [
+pub(super) const STRATEGIES: [Strategy; 5] = [
     Strategy::RoundRobin,
     Strategy::Weighted,
     Strategy::LeastConnections,
@@ -55,7 +53,7 @@ fn wish(turn: u64, affinity: Option<u64>, tried: &[KeyId]) -> Wish<'_> {
 }
 
 /// A pool of the keys 1 to `count`.
-fn pool(strategy: Strategy, count: i64) -> KeyPool {
+pub(super) fn pool(strategy: Strategy, count: i64) -> KeyPool {
     pool_of(strategy, (1..=count).map(|id| slot(id, 1)).collect())
 }
 
@@ -313,79 +311,6 @@ fn a_key_that_was_changed_is_another() {
     let renewed = Arc::into_inner(slot(1, 3)).unwrap().or_same(Some(&old));
 
     assert_eq!(renewed.weight.get(), 3);
-}
-
-/// A pool whose keys may do no more than this.
-fn capped(strategy: Strategy, keys: i64, concurrent: u32, per_minute: u32, start: Instant) -> KeyPool {
-    let caps = Caps { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(per_minute) };
-    pool(strategy, keys).capped(caps, None, start)
-}
-
-fn pick_at(pool: &KeyPool, turn: u64, now: Instant) -> Option<Picked> {
-    pool.pick(&Wish { turn, affinity: Some(turn), model: None, tried: &[], may_try: true, now })
-}
-
-#[test]
-fn no_key_does_more_at_a_time_than_it_may() {
-    for strategy in STRATEGIES {
-        let start = Instant::now();
-        let pool = capped(strategy, 3, 2, 0, start);
-
-        let mut busy: Vec<_> = (0..6).map(|turn| pick_at(&pool, turn, start).unwrap()).collect();
-        assert!(pool.slots().iter().all(|slot| slot.in_flight() == 2), "{strategy:?}");
-        assert!(pick_at(&pool, 0, start).is_none() && pool.may_be_at_work());
-        let freed = busy.pop().unwrap().slot().id;
-        assert_eq!(pick_at(&pool, 0, start).unwrap().slot().id, freed);
-    }
-}
-
-#[test]
-fn no_key_does_more_in_a_minute_than_it_may_and_each_does_all_of_it() {
-    for strategy in STRATEGIES {
-        let start = Instant::now();
-        let pool = capped(strategy, 4, 0, 5, start);
-        let count = |turns: std::ops::Range<u64>, at: u64| {
-            let now = start + Duration::from_secs(at);
-            turns.filter(|turn| pick_at(&pool, *turn, now).is_some()).count()
-        };
-
-        assert_eq!((count(0..100, 1), count(100..200, 30)), (20, 0), "{strategy:?}");
-        let (_, at) = pool.health().next_to_end().unwrap();
-        assert!(at > start + Duration::from_secs(61) && at < start + Duration::from_secs(63), "{at:?}");
-        assert_eq!(count(200..300, 63), 20, "{strategy:?}");
-    }
-}
-
-#[test]
-fn many_threads_get_no_more_than_there_is() {
-    let start = Instant::now();
-    let pool = capped(Strategy::RoundRobin, 7, 3, 50, start);
-    let most = AtomicU32::new(0);
-    let picked: usize = thread::scope(|scope| {
-        let work = || {
-            let pick = |turn: &u64| {
-                let picked = pick_at(&pool, *turn, start)?;
-                most.fetch_max(picked.slot().in_flight(), Relaxed);
-                Some(picked)
-            };
-            (0..200).filter_map(|turn| pick(&turn)).count()
-        };
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-
-    assert_eq!(picked, 7 * 50);
-}
-
-#[test]
-fn what_keys_have_done_counts_on_in_the_next_snapshot() {
-    let start = Instant::now();
-    let caps = Caps { concurrent: None, per_minute: NonZeroU32::new(2) };
-    let old = capped(Strategy::RoundRobin, 2, 0, 2, start);
-    (0..3).for_each(|turn| drop(pick_at(&old, turn, start)));
-
-    let new = pool(Strategy::RoundRobin, 3).capped(caps, Some(&old), start);
-    assert_eq!((0..20).filter(|turn| pick_at(&new, *turn, start).is_some()).count(), 3);
 }
 
 #[test]

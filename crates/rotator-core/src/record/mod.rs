@@ -95,7 +95,7 @@ pub enum RequestOutcome {
     Completed,
     /// We refused it ourselves.
     Refused,
-    /// No upstream answer could be had.
+    /// No upstream answer could be had, or only a stream with an error instead of content.
     UpstreamFailed,
     /// The upstream's answer broke off.
     UpstreamCut,

@@ -46,15 +46,12 @@ pub struct AttemptTrace {
     /// What the upstream answered; `None` when it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The name of the [`Kind`](crate::outcome::Kind) of its outcome; `not_sent`, `timed_out`, `lost` or `cancelled`
+    /// The name of the [`Kind`](crate::outcome::Kind) of its outcome; `not_sent`, `timed_out`, `lost` or `refused`
     /// without an answer.
     pub outcome: Box<str>,
     /// The rule that said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Box<str>>,
-    /// It ran beside another one that was slow.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_hedge: bool,
 }
 
 impl Trace {

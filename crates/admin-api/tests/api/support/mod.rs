@@ -153,6 +153,7 @@ fn state(
             version: "1.2.3".into(),
             database_type: "sqlite".into(),
             cache_type: "memory".into(),
+            max_attempts: 3,
             session_lifetime: Duration::from_hours(1),
         },
     })

@@ -1,5 +1,9 @@
 //! Keys that rest and come back.
 
+mod models;
+mod restarts;
+mod trials;
+
 use std::{
     collections::{BTreeSet, HashMap},
     time::Duration,
@@ -252,107 +256,6 @@ fn a_limit_does_not_make_a_rejected_key_look_better() {
 }
 
 #[test]
-fn a_rejected_key_is_given_one_trial_and_comes_back_if_it_succeeds() {
-    let mut scene = scene(Strategy::RoundRobin, 2);
-    scene.happens(1, &Outcome::KeyRejected);
-    assert_eq!(scene.keys(0..2), [2, 2]);
-    scene.wait(RestPolicy::default().first_trial);
-
-    let mut trial = scene.pick(0).unwrap();
-    assert_eq!(trial.slot().id.0, 1);
-    assert_eq!(scene.keys(0..4), [2, 2, 2, 2], "one at a time");
-    scene.note(&mut trial, &Outcome::Success);
-
-    assert_eq!(scene.keys(0..2), [1, 2]);
-    assert_eq!(scene.rests(), []);
-}
-
-#[test]
-fn a_key_that_fails_its_trial_rests_longer_and_is_never_given_up() {
-    let mut scene = scene(Strategy::RoundRobin, 1);
-    let policy = RestPolicy::default();
-
-    for strike in 1..12_u32 {
-        scene.happens(1, &Outcome::KeyRejected);
-        assert_eq!(scene.rests(), [(1, Ailment::Invalid, strike)]);
-        let rest = scene.pool.health().next_to_end().unwrap().1 - scene.now().instant;
-        let longest = (policy.first_trial * 4_u32.pow(strike - 1)).min(policy.max_trial);
-        assert!((longest / 2..=longest).contains(&rest), "strike {strike}: {rest:?}");
-        scene.wait(rest);
-    }
-}
-
-#[test]
-fn where_no_key_serves_one_a_second_is_tried_and_all_of_them_as_soon_as_one_does() {
-    let mut scene = scene(Strategy::RoundRobin, 50);
-    for key in 1..=50 {
-        scene.happens(key, &Outcome::KeyRejected);
-    }
-    scene.wait(RestPolicy::default().first_trial);
-
-    for _ in 0..10 {
-        let mut trial = scene.pick(0).unwrap();
-        assert!(scene.pick(1).is_none(), "another one at the same time");
-        scene.note(&mut trial, &Outcome::KeyRejected);
-        scene.wait(Duration::from_millis(999));
-        assert!(scene.pick(2).is_none());
-        assert_eq!(
-            scene.pool.health().next_to_end(),
-            Some((Ailment::Invalid, scene.now().instant + Duration::from_millis(1)))
-        );
-        scene.wait(Duration::from_millis(1));
-    }
-
-    let mut trial = scene.pick(0).unwrap();
-    scene.note(&mut trial, &Outcome::Success);
-    let mut trials: Vec<Picked> = (0..100).map_while(|turn| scene.pick(turn)).collect();
-    trials.retain(|picked| picked.slot().id != trial.slot().id);
-    assert_eq!(trials.len(), 39, "ten have failed theirs");
-}
-
-#[test]
-fn a_key_that_was_only_limited_is_not_kept_waiting_by_trials() {
-    let mut scene = scene(Strategy::RoundRobin, 3);
-    scene.happens(1, &Outcome::KeyRejected);
-    scene.happens(2, &Outcome::KeyRejected);
-    scene.happens(3, &limited(Some(61)));
-    scene.wait(60 * SECOND);
-    let trial = scene.pick(0).unwrap();
-    assert!(trial.slot().id.0 < 3 && scene.pick(1).is_none());
-
-    scene.wait(SECOND);
-    assert!(scene.keys(0..9).contains(&3));
-}
-
-#[test]
-fn a_trial_that_shows_nothing_is_the_next_requests() {
-    let mut scene = scene(Strategy::RoundRobin, 2);
-    scene.happens(1, &exhausted(30));
-    scene.wait(30 * SECOND);
-
-    for inconclusive in [None, Some(Outcome::UpstreamFailed), Some(Outcome::RequestFault)] {
-        let mut trial = scene.pick(0).unwrap();
-        assert_eq!(trial.slot().id.0, 1);
-        assert_eq!(scene.keys(0..2), [2, 2]);
-        if let Some(outcome) = inconclusive {
-            scene.note(&mut trial, &outcome);
-        }
-    }
-    assert_eq!(scene.rests(), [(1, Ailment::Exhausted, 1)]);
-}
-
-#[test]
-fn a_request_that_cannot_be_repeated_is_no_trial() {
-    let mut scene = scene(Strategy::RoundRobin, 2);
-    scene.happens(1, &Outcome::KeyRejected);
-    scene.wait(60 * SECOND);
-
-    let once_only = |turn| scene.pool.pick(&Wish { may_try: false, ..scene.wish(turn) }).unwrap().slot().id.0;
-    assert_eq!((once_only(0), once_only(1)), (2, 2));
-    assert_eq!(scene.pick(0).unwrap().slot().id.0, 1);
-}
-
-#[test]
 fn a_success_that_began_before_the_limit_does_not_lift_it() {
     let scene = scene(Strategy::RoundRobin, 2);
     let (mut early, mut late) = (scene.take(1), scene.take(1));
@@ -402,98 +305,6 @@ fn a_penalty_is_taken_back_unless_something_else_has_happened_since() {
     assert_eq!(scene.pick(0).unwrap().slot().id.0, 1, "it awaits its trial as before");
 }
 
-#[test]
-fn a_limit_of_one_model_leaves_the_others_alone() {
-    let mut scene = scene(Strategy::RoundRobin, 2);
-    assert!(!scene.pool.tells_models());
-    let (mut picked, now) = (scene.take(1), scene.now().instant);
-    scene.note_for(&mut picked, &limited_for_the_model(30), Some("large"), now);
-
-    assert!(scene.pool.tells_models());
-    assert_eq!([scene.pick_for(0, "large"), scene.pick_for(1, "large")], [2, 2]);
-    assert_eq!([scene.pick_for(0, "small"), scene.pick_for(1, "small")], [1, 2]);
-    assert_eq!(scene.keys(0..2), [1, 2]);
-
-    // A key that rests as a whole rests for every model, and comes back for those of which nothing else is known.
-    scene.happens(1, &limited(Some(10)));
-    scene.happens(2, &limited(Some(5)));
-    scene.wait(5 * SECOND);
-    assert_eq!([scene.pick_for(0, "large"), scene.pick_for(0, "small")], [2, 2]);
-    scene.wait(5 * SECOND);
-    assert_eq!([scene.pick_for(0, "large"), scene.pick_for(0, "small")], [2, 1]);
-
-    scene.wait(20 * SECOND);
-    assert_eq!([scene.pick_for(0, "large"), scene.pick_for(1, "large")], [1, 2]);
-    assert!(!scene.pool.tells_models());
-}
-
-#[test]
-fn a_limit_of_a_model_that_nobody_knows_rests_the_key() {
-    let scene = scene(Strategy::RoundRobin, 2);
-    scene.happens(1, &limited_for_the_model(30));
-
-    assert_eq!(scene.keys(0..2), [2, 2]);
-}
-
-#[test]
-fn more_models_than_can_be_told_apart_rest_the_key() {
-    let scene = scene(Strategy::RoundRobin, 2);
-    for model in 0..100 {
-        if let Some(mut picked) = scene.pool.pick(&Wish { tried: &[KeyId(2)], ..scene.wish(0) }) {
-            let now = scene.now().instant;
-            scene.note_for(&mut picked, &limited_for_the_model(30), Some(&model.to_string()), now);
-        }
-    }
-
-    assert_eq!(scene.keys(0..2), [2, 2]);
-    assert!(scene.rests().len() <= 65);
-}
-
-#[test]
-fn a_new_snapshot_changes_nothing_for_those_who_rest() {
-    let mut scene = scene(Strategy::RoundRobin, 3);
-    scene.happens(1, &limited(Some(30)));
-    scene.happens(3, &Outcome::KeyRejected);
-    let (mut picked, now) = (scene.take(2), scene.now().instant);
-    scene.note_for(&mut picked, &limited_for_the_model(30), Some("large"), now);
-
-    let health = Arc::clone(scene.pool.health());
-    let slots = [5, 4, 2, 1].map(|id| slot(id, 1)).into();
-    let old = std::mem::replace(
-        &mut scene.pool,
-        KeyPool::new(Strategy::RoundRobin, slots, Arc::new(NoTurns), health),
-    );
-
-    assert_eq!(scene.cycle(0..3), [2, 4, 5]);
-    let mut large = [scene.pick_for(0, "large"), scene.pick_for(1, "large")];
-    large.sort_unstable();
-    assert_eq!(large, [4, 5]);
-    assert_eq!(scene.rests().len(), 2, "key 3 has left");
-    // Requests that still have the old snapshot disturb nobody.
-    assert!(old.pick(&scene.wish(0)).is_some());
-    scene.wait(30 * SECOND);
-    assert!(old.pick(&scene.wish(0)).is_some());
-    assert_eq!(scene.keys(0..4), [1, 2, 4, 5]);
-}
-
-#[test]
-fn after_a_restart_everyone_rests_on() {
-    let mut before = scene(Strategy::RoundRobin, 3);
-    before.happens(1, &limited(Some(30)));
-    before.happens(2, &Outcome::KeyRejected);
-    before.wait(10 * SECOND);
-    let told = before.pool.health().resting();
-
-    let mut after = scene(Strategy::RoundRobin, 3);
-    after.wait(10 * SECOND);
-    after.pool.health().restore(told, after.now());
-
-    assert_eq!(after.keys(0..2), [3, 3]);
-    assert_eq!(after.rests(), [(1, Ailment::Cooling, 1), (2, Ailment::Invalid, 1)]);
-    after.wait(20 * SECOND);
-    assert_eq!(after.cycle(0..2), [1, 3]);
-}
-
 /// A pool half of whose keys rest, and how long a hundred picks take at the least.
 fn quickest_picks(strategy: Strategy, keys: i64) -> Duration {
     let scene = scene(strategy, keys);
@@ -531,49 +342,6 @@ fn a_pick_among_twenty_thousand_keys_of_which_half_rest_takes_about_as_long_as_a
         let [few, many] = [10, 20_000].map(|keys| quickest_picks(strategy, keys));
         // Looking at every key would take hundreds of times as long.
         assert!(many < 30 * few, "{strategy:?}: {few:?}, then {many:?}");
-    }
-}
-
-const JUMPS: [SignedDuration; 4] = [
-    SignedDuration::from_hours(-24),
-    SignedDuration::from_hours(-1),
-    SignedDuration::from_hours(1),
-    SignedDuration::from_hours(24),
-];
-
-#[test]
-fn a_time_of_day_that_jumps_makes_no_rest_longer_or_shorter() {
-    for jump in JUMPS {
-        let mut scene = scene(Strategy::RoundRobin, 5);
-        scene.happens(1, &limited(Some(60)));
-        scene.happens(2, &exhausted(60));
-        scene.happens(3, &Outcome::KeyRejected);
-
-        scene.jumped = jump;
-        scene.happens(4, &limited(Some(60)));
-        scene.wait(Duration::from_secs(29));
-        assert_eq!(scene.keys(0..3), [5, 5, 5], "{jump}");
-        scene.jumped = -jump;
-        scene.wait(Duration::from_secs(31));
-
-        let back: Vec<Picked> = (0..20).map_while(|turn| scene.pick(turn)).collect();
-        let back: BTreeSet<i64> = back.iter().map(|picked| picked.slot().id.0).collect();
-        assert_eq!(back, (1..=5).collect(), "{jump}");
-    }
-}
-
-#[test]
-fn a_time_of_day_that_jumps_over_a_restart_makes_no_rest_longer_than_it_was() {
-    for jump in JUMPS {
-        let before = scene(Strategy::RoundRobin, 2);
-        before.happens(1, &limited(Some(60)));
-
-        let mut after = scene(Strategy::RoundRobin, 2);
-        after.jumped = jump;
-        after.pool.health().restore(before.pool.health().resting(), after.now());
-        after.wait(60 * SECOND);
-
-        assert_eq!(after.cycle(0..2), [1, 2], "{jump}");
     }
 }
 
