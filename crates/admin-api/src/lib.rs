@@ -87,6 +87,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(proxy_configs::show, proxy_configs::replace, proxy_configs::delete))
         .routes(routes!(proxy_configs::set_status))
         .routes(routes!(proxy_configs::test_rules))
+        .routes(routes!(proxy_configs::error_samples))
         .routes(routes!(proxy_configs::simulate))
         .routes(routes!(api_keys::list, api_keys::create, api_keys::delete_all))
         .routes(routes!(api_keys::show, api_keys::update, api_keys::delete))

@@ -8,6 +8,7 @@
 mod audit;
 mod concurrency;
 mod configs;
+mod error_samples;
 mod keys;
 mod request_filters;
 mod requests;
@@ -20,6 +21,7 @@ mod usage;
 pub use audit::*;
 pub use concurrency::*;
 pub use configs::*;
+pub use error_samples::*;
 pub use keys::*;
 pub use request_filters::*;
 pub use requests::*;
@@ -104,6 +106,11 @@ macro_rules! store_contract {
             old_request_records_are_pruned
             the_oldest_records_are_pruned_while_the_log_is_too_large
             pruning_in_pieces_takes_every_old_record
+            an_error_sample_reads_back_as_it_was_put
+            of_error_samples_with_the_same_status_and_rule_the_newest_is_kept
+            so_many_error_samples_of_a_config_are_kept_and_no_more
+            error_samples_go_with_their_config
+            old_error_samples_are_pruned
             one_of_many_inserts_of_a_slug_wins
             one_of_many_additions_of_a_key_adds_it
             fifty_writers_lose_nothing

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 /// How much of an answer is looked at.
 const PEEK: usize = 8 << 10;
 /// How long to wait for it. Errors come in one piece.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What has been looked at, in the order in which it came.
 type Seen = VecDeque<Result<Frame<Bytes>, hyper::Error>>;
@@ -32,12 +32,7 @@ impl AnswerBody {
         Self { seen: None, rest }
     }
 
-    /// Its beginning, up to what has come in good time. Nothing is lost: it comes again.
-    pub(crate) async fn peek(&mut self) -> Vec<u8> {
-        self.peek_until(PATIENCE, |_| false).await
-    }
-
-    /// The same, up to where it is enough.
+    /// Its beginning, up to what has come in time or is enough. Nothing is lost: it comes again.
     pub(crate) async fn peek_until(
         &mut self,
         patience: Duration,
@@ -62,6 +57,11 @@ impl AnswerBody {
         // What has not come by then is judged without.
         let _ = timeout(patience, reading).await;
         beginning
+    }
+
+    /// Whether all of it has been looked at, as far as its framing tells.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rest.is_end_stream()
     }
 
     /// Whether it ends, as far as it has been looked at, before its end.

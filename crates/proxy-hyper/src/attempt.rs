@@ -196,7 +196,7 @@ async fn assess<'a>(
     // Nothing was done that anybody got.
     let failed_stream = matches!(start, StreamStart::Error { .. });
     let Judgement { verdict, penalty, told, status } =
-        judge(ask, &mut step.picked, response, start, started).await;
+        judge(&exchange.worker.recorder, ask, &mut step.picked, response, start, started).await;
     let answered = response.status();
     count(exchange, &step.picked, verdict.outcome);
     if exchange.attempts > 1 || verdict.outcome != Outcome::Success {

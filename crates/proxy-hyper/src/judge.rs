@@ -14,7 +14,13 @@ use tokio::time::Instant;
 use tracing::info;
 
 use crate::{
-    answer_body::AnswerBody, attempt::Ask, content_coding, service::is_event_stream, worker::wall_clock,
+    answer_body::{AnswerBody, PATIENCE},
+    attempt::Ask,
+    content_coding,
+    record::Recorder,
+    sample::{self, Seen},
+    service::is_event_stream,
+    worker::wall_clock,
 };
 
 /// The longest text of a compressed error that is looked at.
@@ -43,6 +49,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) status: u16,
     /// When it was read.
     pub(crate) now: Now,
+    /// The beginning of its text, where the rules look at it.
+    pub(crate) body: Vec<u8>,
 }
 
 /// Whether an answer is a success that says nothing else and of which nothing follows, as most are.
@@ -62,17 +70,19 @@ pub(crate) async fn read<'a>(
         StreamStart::Error { status, body } => (status, body),
         StreamStart::Unclear | StreamStart::Content => {
             let status = response.status().as_u16();
-            (status, if rules.needs_body(status) { beginning(response).await } else { Vec::new() })
+            (status, if rules.needs_body(status) { beginning(response, PATIENCE).await } else { Vec::new() })
         }
     };
     let now = Now { instant: Instant::now().into_std(), wall: wall_clock() };
     let limits = Limits::read(response.headers(), &body, now.wall);
     let answer = outcome::Answer { status, headers: response.headers(), body: &body };
-    Reading { verdict: rules.classify(answer, &limits, now.wall), limits, status, now }
+    Reading { verdict: rules.classify(answer, &limits, now.wall), limits, status, now, body }
 }
 
-/// Looks at an answer to an attempt that began at `started`, and sees to it that the key rests if it has to.
+/// Looks at an answer to an attempt that began at `started`, and sees to it that the key rests if it has to, and that
+/// there is a sample of a failure.
 pub(crate) async fn judge<'a>(
+    recorder: &Recorder,
     ask: &'a Ask,
     picked: &mut Picked,
     response: &mut Response<AnswerBody>,
@@ -80,7 +90,7 @@ pub(crate) async fn judge<'a>(
     started: Instant,
 ) -> Judgement<'a> {
     let route: &'a Route = &ask.route;
-    let Reading { verdict, limits, status, now } = read(&route.rules, response, start).await;
+    let Reading { verdict, limits, status, now, body } = read(&route.rules, response, start).await;
     let health = route.pool.health();
     let mut note = |outcome: &Outcome, reason| {
         let model = if outcome.is_about_a_model() || picked.is_recovering() { ask.model() } else { None };
@@ -96,6 +106,10 @@ pub(crate) async fn judge<'a>(
     if penalty.is_some() {
         let (slug, key_id) = (&route.config.spec.slug, picked.slot().id);
         info!(%slug, %key_id, status, outcome = verdict.outcome.kind().as_str(), rule = verdict.rule, "key rests");
+    }
+    if verdict.outcome != Outcome::Success {
+        let seen = Seen { status, verdict, at: now.wall, body };
+        sample::take(recorder, route, &picked.slot().credential, seen, response).await;
     }
     Judgement { verdict, penalty, told: limits.wait(), status }
 }
@@ -119,9 +133,9 @@ pub(crate) async fn beginning_of_stream(ask: &Ask, response: &mut Response<Answe
     stream_start(&response.body_mut().peek_until(STREAM_PATIENCE, is_clear).await)
 }
 
-/// The beginning of an answer's text.
-async fn beginning(response: &mut Response<AnswerBody>) -> Vec<u8> {
-    let packed = response.body_mut().peek().await;
+/// The beginning of an answer's text, as far as it comes in time.
+pub(crate) async fn beginning(response: &mut Response<AnswerBody>, patience: Duration) -> Vec<u8> {
+    let packed = response.body_mut().peek_until(patience, |_| false).await;
     let coding = response.headers().get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
     match coding {
         Some(coding) => content_coding::decode(coding, &packed, MAX_UNPACKED).unwrap_or_default(),

@@ -11,7 +11,7 @@
 //!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing
 //! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
 //!    `content_coding` may have to unpack first
-//! 8. `exchange` counts and `record` hands over what is kept of the request
+//! 8. `exchange` counts and `record` hands over what is kept of the request; `sample` is what failures looked like
 //!
 //! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `drain` ends it all.
 
@@ -43,6 +43,7 @@ mod relay;
 mod request_id;
 mod response;
 mod rewrite;
+mod sample;
 mod scrub;
 mod send;
 mod serve;
@@ -68,7 +69,7 @@ use crate::{
 pub use control::{Control, ControlRequest};
 pub use metrics::Metrics;
 pub use probe::Probe;
-pub use record::RecordSender;
+pub use record::{Batch, RecordSender};
 pub use response::ControlBody;
 pub use settings::{AddressPolicy, ClientLimits, Settings, UpstreamLimits};
 

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use rotator_core::{cache::Cache, record::RequestRecord, store::Store};
+use proxy_hyper::Batch;
+use rotator_core::{cache::Cache, store::Store};
 use tokio::{
     sync::mpsc::Receiver,
     time::{MissedTickBehavior, interval},
@@ -25,21 +26,25 @@ const RETENTION_PERIOD: Duration = Duration::from_mins(15);
 const LEASE: &str = "request-log-retention";
 
 /// Appends records until their senders are gone. What cannot be written is dropped.
-pub async fn write(
-    mut batches: Receiver<Vec<RequestRecord>>,
-    store: Arc<dyn Store>,
-    dropped: Arc<AtomicU64>,
-) {
-    while let Some(mut records) = batches.recv().await {
-        while records.len() < MAX_RECORDS
+pub async fn write(mut batches: Receiver<Batch>, store: Arc<dyn Store>, dropped: Arc<AtomicU64>) {
+    while let Some(Batch { mut requests, mut samples }) = batches.recv().await {
+        while requests.len() < MAX_RECORDS
             && let Ok(more) = batches.try_recv()
         {
-            records.extend(more);
+            requests.extend(more.requests);
+            samples.extend(more.samples);
         }
-        let count = records.len();
-        if let Err(error) = store.append_requests(records).await {
+        let count = requests.len();
+        if count > 0
+            && let Err(error) = store.append_requests(requests).await
+        {
             dropped.fetch_add(count as u64, Relaxed);
             warn!(error = &error as &dyn std::error::Error, records = count, "request records dropped");
+        }
+        if !samples.is_empty()
+            && let Err(error) = store.put_error_samples(samples).await
+        {
+            warn!(error = &error as &dyn std::error::Error, "error samples dropped");
         }
     }
 }
@@ -72,7 +77,7 @@ mod tests {
 
     use http::Method;
     use rotator_core::{
-        record::{RequestId, RequestOutcome},
+        record::{RequestId, RequestOutcome, RequestRecord},
         store::{PageRequest, RequestQuery},
     };
     use tempfile::TempDir;
@@ -102,6 +107,10 @@ mod tests {
         }
     }
 
+    fn batch(count: usize) -> Batch {
+        Batch { requests: vec![record(); count], ..Batch::default() }
+    }
+
     async fn count(store: &dyn Store) -> usize {
         let page = PageRequest { limit: 1_000, after: None };
         store.requests(&RequestQuery { page, ..RequestQuery::default() }).await.unwrap().items.len()
@@ -113,7 +122,7 @@ mod tests {
         let (data, store) = data::tests::open(&folder).await;
         let (sender, batches) = mpsc::channel(QUEUE);
         for _ in 0..QUEUE {
-            sender.send(vec![record(); 10]).await.unwrap();
+            sender.send(batch(10)).await.unwrap();
         }
         drop(sender);
         let dropped = Arc::<AtomicU64>::default();
@@ -129,7 +138,7 @@ mod tests {
         let (data, store) = data::tests::open(&folder).await;
         store.close().await;
         let (sender, batches) = mpsc::channel(QUEUE);
-        sender.send(vec![record(); 3]).await.unwrap();
+        sender.send(batch(3)).await.unwrap();
         drop(sender);
         let dropped = Arc::<AtomicU64>::default();
         write(batches, data.store, Arc::clone(&dropped)).await;

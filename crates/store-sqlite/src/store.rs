@@ -7,14 +7,20 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
     pool::Resting,
-    record::{RequestId, RequestRecord},
+    record::{ErrorSample, RequestId, RequestRecord},
     store::{
         AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
         KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store, StoreError,
     },
 };
 
-use crate::{SqliteStore, audit, configs, error, keys, requests, rests, sessions};
+use tracing::warn;
+
+use crate::{
+    SqliteStore, audit, configs, error, keys,
+    requests::{self, samples},
+    rests, sessions,
+};
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -50,7 +56,13 @@ impl Store for SqliteStore {
 
     async fn delete_config(&self, id: ConfigId, by: &Change) -> Result<(), StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| configs::delete(tx, id, &by)).await
+        self.config.write(move |tx| configs::delete(tx, id, &by)).await?;
+        // They are worth less than the config: it is gone, whatever becomes of them.
+        let forget = move |tx: &rusqlite::Transaction<'_>| samples::delete_of(tx, id).map_err(error::store);
+        if let Err(error) = self.requests.write(forget).await {
+            warn!(error = &error as &dyn std::error::Error, "error samples stay until they are old");
+        }
+        Ok(())
     }
 
     async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError> {
@@ -187,6 +199,14 @@ impl Store for SqliteStore {
 
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {
         requests::prune(&self.requests, before, max_bytes).await
+    }
+
+    async fn put_error_samples(&self, samples: Vec<ErrorSample>) -> Result<(), StoreError> {
+        self.requests.write(move |tx| samples::put(tx, &samples).map_err(error::store)).await
+    }
+
+    async fn error_samples(&self, config: ConfigId) -> Result<Vec<ErrorSample>, StoreError> {
+        self.requests.read(move |tx| samples::of(tx, config).map_err(error::store)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! The services that clients reach through us.
 
+mod error_samples;
 mod form;
 mod rules;
 mod schema;
@@ -19,13 +20,14 @@ use rotator_core::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub(crate) use self::{
+    error_samples::{__path_error_samples, error_samples},
+    rules::{__path_test_rules, test_rules},
+    simulate::{__path_simulate, simulate},
+};
 use self::{
     form::{ProxyConfigForm, Replacement, Status},
     view::ProxyConfigView,
-};
-pub(crate) use self::{
-    rules::{__path_test_rules, test_rules},
-    simulate::{__path_simulate, simulate},
 };
 use crate::{
     admin::Admin,
@@ -176,7 +178,7 @@ pub(crate) async fn set_status(
 
 /// Delete a proxy config
 ///
-/// Its keys go with it.
+/// Its keys and its error samples go with it.
 #[utoipa::path(
     delete,
     path = "/proxy-configs/{id}",

@@ -5,15 +5,18 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
 };
+use jiff::Timestamp;
 use rotator_core::{
     model::ConfigId,
     outcome::{Answer, Limits, Outcome, Rule, RuleSet, Scope},
+    record::ErrorSample,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     NO_CONFIG,
+    error_samples::ErrorSampleView,
     schema::{RuleSchema, outcome},
 };
 use crate::{
@@ -27,22 +30,34 @@ use crate::{
 /// Most answers to judge at once.
 const MAX_ANSWERS: usize = 100;
 
-/// Rules and answers.
+/// Rules, and what to try them on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RulesTest {
     /// Rules to try; the config's own by default.
     #[schema(value_type = Option<Vec<RuleSchema>>)]
     rules: Option<Vec<Rule>>,
-    /// What an upstream answered: 1 to 100.
-    #[schema(required, nullable = false)]
-    answers: Option<Vec<Sample>>,
+    /// What an upstream might answer: 1 to 100. Left out, the rules are tried on what it did answer: the samples.
+    #[schema(nullable = false)]
+    answers: Option<Vec<Imagined>>,
+    /// Which samples to try them on, without `answers`.
+    #[schema(nullable = false)]
+    samples: Option<Samples>,
 }
 
-/// What an upstream answered.
+/// Samples of answers.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Samples {
+    /// Those of the service's last answers that were no success.
+    Stored,
+}
+
+/// What an upstream might answer.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Sample {
+#[schema(as = Sample)]
+pub(crate) struct Imagined {
     /// 100 to 599.
     #[schema(example = 429)]
     status: u16,
@@ -57,7 +72,10 @@ pub(crate) struct Sample {
 /// What the rules say of the answers.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RulesReport {
-    /// In the order of the answers.
+    /// The samples that the rules were tried on, each with what it was understood to say when it came; none when answers
+    /// were given.
+    samples: Vec<ErrorSampleView>,
+    /// In the order of the answers, or of the samples.
     verdicts: Vec<VerdictView>,
 }
 
@@ -86,7 +104,8 @@ impl Form for RulesTest {}
 
 /// Try rules out
 ///
-/// Nothing is changed, and nothing is sent: it only tells how answers would be understood.
+/// Nothing is changed, and nothing is sent: it only tells how answers would be understood. A sample is read as of the
+/// time when it came.
 #[utoipa::path(
     post,
     path = "/proxy-configs/{id}/rules/test",
@@ -107,18 +126,35 @@ pub(crate) async fn test_rules(
     if let Some(reason) = rules.iter().find_map(|rule| rule.check().err()) {
         return Err(ApiError::field("rules", reason));
     }
-    let answers = test.answers.unwrap_or_default();
+    let rules = RuleSet::of(&spec.target, &rules);
+    let Some(answers) = test.answers else {
+        let samples = state.store().error_samples(ConfigId(id)).await?;
+        let verdicts = samples.iter().map(|sample| verdict_of(sample, &rules)).collect();
+        let samples = samples.into_iter().map(ErrorSampleView::from).collect();
+        return Ok(Json(RulesReport { samples, verdicts }));
+    };
+    if test.samples.is_some() {
+        return Err(ApiError::field("samples", "must be left out where answers are given"));
+    }
     if answers.is_empty() || answers.len() > MAX_ANSWERS {
         return Err(ApiError::field("answers", format!("must be 1 to {MAX_ANSWERS}")));
     }
-    let rules = RuleSet::of(&spec.target, &rules);
     let now = state.now();
     let verdicts = answers.iter().map(|answer| answer.judged(&rules, now)).collect::<Result<_, _>>()?;
-    Ok(Json(RulesReport { verdicts }))
+    Ok(Json(RulesReport { samples: Vec::new(), verdicts }))
 }
 
-impl Sample {
-    fn judged(&self, rules: &RuleSet, now: jiff::Timestamp) -> Result<VerdictView, ApiError> {
+fn verdict_of(sample: &ErrorSample, rules: &RuleSet) -> VerdictView {
+    let header = |(name, value): &(Box<str>, Box<str>)| {
+        Some((HeaderName::try_from(&**name).ok()?, HeaderValue::try_from(&**value).ok()?))
+    };
+    let headers: HeaderMap = sample.headers.iter().filter_map(header).collect();
+    let answer = Answer { status: sample.status, headers: &headers, body: sample.body.as_bytes() };
+    VerdictView::of(answer, rules, sample.seen_at)
+}
+
+impl Imagined {
+    fn judged(&self, rules: &RuleSet, now: Timestamp) -> Result<VerdictView, ApiError> {
         if !(100..=599).contains(&self.status) {
             return Err(ApiError::field("answers", "must hold statuses of 100 to 599"));
         }
@@ -129,21 +165,26 @@ impl Sample {
                 _ => return Err(ApiError::field("answers", "must hold headers as HTTP allows them")),
             };
         }
-        let body = self.body.as_bytes();
-        let limits = Limits::read(&headers, body, now);
-        let answer = Answer { status: self.status, headers: &headers, body };
+        let answer = Answer { status: self.status, headers: &headers, body: self.body.as_bytes() };
+        Ok(VerdictView::of(answer, rules, now))
+    }
+}
+
+impl VerdictView {
+    fn of(answer: Answer<'_>, rules: &RuleSet, now: Timestamp) -> Self {
+        let limits = Limits::read(answer.headers, answer.body, now);
         let verdict = rules.classify(answer, &limits, now);
         let rest = match verdict.outcome {
             Outcome::RateLimited(rest) | Outcome::QuotaExhausted(rest) => Some(rest),
             _ => None,
         };
-        Ok(VerdictView {
+        Self {
             outcome: verdict.outcome.kind().as_str(),
             rule: verdict.rule.into(),
             scope: rest.map(|rest| rest.scope),
             rest_seconds: rest.and_then(|rest| rest.told).map(|told| told.as_secs_f64()),
             perhaps_the_request: verdict.perhaps_the_request,
             unprocessed: verdict.unprocessed,
-        })
+        }
     }
 }

@@ -6,6 +6,7 @@ mod audit_log;
 mod config_fields;
 mod config_list;
 mod cross_site;
+mod error_samples;
 mod export;
 mod http;
 mod import;

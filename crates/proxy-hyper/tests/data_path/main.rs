@@ -10,6 +10,7 @@ mod connections;
 mod credentials;
 mod destination;
 mod drain;
+mod error_samples;
 mod errors;
 mod failover;
 mod framing;

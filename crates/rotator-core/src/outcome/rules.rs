@@ -187,6 +187,11 @@ impl RuleSet {
         self.decider(status) == Some(Decider::Body)
     }
 
+    /// Whether a rule looks at this header.
+    pub fn reads(&self, header: &HeaderName) -> bool {
+        self.rules.iter().flat_map(|rule| rule.headers.keys()).any(|name| name.as_str() == header.as_str())
+    }
+
     /// What the upstream's limits count, by the first rule for a plain 429.
     pub fn limit_scope(&self) -> Scope {
         self.limit_scope

@@ -1,5 +1,7 @@
-//! What is kept of one proxied request. Never a body, a header, a query or a key.
+//! What is kept of proxied requests. Of a request itself never a body, a header or a query; of an answer that was no
+//! success the beginning, as a sample; of either never a key.
 
+mod sample;
 mod trace;
 
 use std::fmt;
@@ -7,6 +9,7 @@ use std::fmt;
 use http::Method;
 use jiff::Timestamp;
 
+pub use sample::ErrorSample;
 pub use trace::{AttemptTrace, PassedOver, Trace};
 
 use crate::model::{ConfigId, KeyId};

@@ -15,7 +15,7 @@ pub use self::requests::{LoggedRequest, RequestPage, RequestQuery};
 use crate::{
     model::{ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, Weight},
     pool::Resting,
-    record::{RequestId, RequestRecord},
+    record::{ErrorSample, RequestId, RequestRecord},
     secret::Secret,
 };
 
@@ -37,7 +37,7 @@ pub trait Store: Send + Sync {
     ) -> Result<ProxyConfig, StoreError>;
     /// Switches a config on or off.
     async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError>;
-    /// Deletes a config and its keys.
+    /// Deletes a config, its keys and its error samples.
     async fn delete_config(&self, id: ConfigId, by: &Change) -> Result<(), StoreError>;
 
     /// Keys of a config, in the order they were added. `NotFound` when there is no such config.
@@ -115,8 +115,14 @@ pub trait Store: Send + Sync {
     /// caller who gives up ends it.
     async fn request(&self, id: RequestId) -> Result<Option<LoggedRequest>, StoreError>;
     /// Deletes request records older than `before`, and the oldest ones while the log is larger than `max_bytes`;
-    /// in small pieces, so that nothing waits long. Answers how many went.
+    /// in small pieces, so that nothing waits long. Answers how many went. Error samples older than `before` go too.
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError>;
+
+    /// Keeps samples: of a config's with the same status and rule the newest, and of all those the
+    /// [`ErrorSample::MAX_PER_CONFIG`] newest.
+    async fn put_error_samples(&self, samples: Vec<ErrorSample>) -> Result<(), StoreError>;
+    /// The samples of a config, newest first; none of one that is not there.
+    async fn error_samples(&self, config: ConfigId) -> Result<Vec<ErrorSample>, StoreError>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Admin, Folder, Running, contents},
+    support::{Admin, Folder, Running, contents, until},
     upstream::{Manner, start},
 };
 
@@ -52,6 +52,12 @@ fn use_it(server: &Running) -> String {
     }
     told += &server.call("GET", "/proxy/friendly-header/", &[("x-proxy-key", "wrong-canary-7")], "").1;
     assert!(server.sign_in("wrong-canary-8").is_none());
+    // Those of the indiscreet ones.
+    for id in [3, 4] {
+        let path = format!("/proxy-configs/{id}/error-samples");
+        until(|| admin.call("GET", &path, &Value::Null).1["items"] != json!([]));
+        told += &admin.call("GET", &path, &Value::Null).1.to_string();
+    }
     for path in ["/proxy-configs/1/keys", "/keys/1", "/proxy-configs?q=canary", "/audit-log"] {
         told += &admin.call("GET", path, &Value::Null).1.to_string();
     }

@@ -6,6 +6,7 @@ mod commands;
 mod configuration;
 mod disk_full;
 mod durability;
+mod error_samples;
 mod keys;
 mod lifecycle;
 mod request_log;

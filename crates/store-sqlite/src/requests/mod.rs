@@ -1,7 +1,8 @@
-//! The request log: appending to it and its rows here, reading in `list`, deleting in `prune`.
+//! The request log: appending to it and its rows here, reading in `list`, deleting in `prune`; beside it `samples`.
 
 mod list;
 mod prune;
+pub(crate) mod samples;
 
 use std::net::IpAddr;
 

@@ -4,14 +4,16 @@ use jiff::Timestamp;
 use rotator_core::store::StoreError;
 use rusqlite::{Connection, Transaction};
 
+use super::samples;
 use crate::{connection::checkpoint, database::Database, error, rows};
 
 /// How many records are deleted while appending waits.
 const PIECE: i64 = 5_000;
 
-/// Deletes what is older than `before`, then the oldest while the log is larger than `max_bytes`; gives the room
+/// Deletes what is older than `before`, then the oldest records while the log is larger than `max_bytes`; gives the room
 /// back to the file system. Appending goes on between two pieces.
 pub(crate) async fn prune(db: &Database, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {
+    db.write(move |tx| samples::delete_older(tx, before).map_err(error::store)).await?;
     let mut deleted = 0;
     let mut last_seen = 0;
     // Records are in the order in which they ended, nearly that in which they began: the first piece without an old

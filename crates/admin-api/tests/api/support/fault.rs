@@ -15,7 +15,7 @@ use rotator_core::{
     cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
     model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
     pool::Resting,
-    record::{RequestId, RequestRecord},
+    record::{ErrorSample, RequestId, RequestRecord},
     store::{
         AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
         KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store, StoreError,
@@ -271,6 +271,16 @@ impl Store for FaultyStore {
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError> {
         self.fault("prune_requests").await?;
         self.inner.prune_requests(before, max_bytes).await
+    }
+
+    async fn put_error_samples(&self, samples: Vec<ErrorSample>) -> Result<(), StoreError> {
+        self.fault("put_error_samples").await?;
+        self.inner.put_error_samples(samples).await
+    }
+
+    async fn error_samples(&self, config: ConfigId) -> Result<Vec<ErrorSample>, StoreError> {
+        self.fault("error_samples").await?;
+        self.inner.error_samples(config).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -23,17 +23,17 @@ use cache_memory::MemoryCache;
 use http::Response;
 use http_body_util::{BodyExt, Full};
 use jiff::Timestamp;
-use proxy_hyper::{Control, Metrics, Parts, Proxy, Settings};
+use proxy_hyper::{Batch, Control, Metrics, Parts, Proxy, Settings};
 use rotator_core::{
     access::ProxyKeys,
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
     pool::RestPolicy,
-    record::RequestRecord,
+    record::{ErrorSample, RequestRecord},
     routes::Routes,
     secret::Secret,
     store::RouteSource,
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 use client::{Answer, RawClient};
 pub use upstream::Upstream;
@@ -55,8 +55,8 @@ pub struct Running {
     pub address: SocketAddr,
     pub routes: Arc<Routes>,
     pub proxy: Option<Proxy>,
-    records: Mutex<mpsc::Receiver<Vec<RequestRecord>>>,
-    seen: Mutex<Vec<RequestRecord>>,
+    records: Mutex<mpsc::Receiver<Batch>>,
+    seen: Mutex<Batch>,
     pub sources: Vec<RouteSource>,
 }
 
@@ -220,14 +220,25 @@ impl Running {
 
     /// Waits until this many requests have been recorded, and gives them.
     pub async fn records(&self, count: usize) -> Vec<RequestRecord> {
+        self.seen(|seen| seen.requests.len() >= count).await.requests.clone()
+    }
+
+    /// Waits until this many samples have been taken, and gives them.
+    pub async fn samples(&self, count: usize) -> Vec<ErrorSample> {
+        self.seen(|seen| seen.samples.len() >= count).await.samples.clone()
+    }
+
+    /// What has been handed over to the log, when it is enough.
+    async fn seen(&self, is_enough: impl Fn(&Batch) -> bool) -> MutexGuard<'_, Batch> {
         let mut seen = self.seen.lock().await;
         let mut records = self.records.lock().await;
-        while seen.len() < count {
+        while !is_enough(&seen) {
             let batch = tokio::time::timeout(Duration::from_secs(10), records.recv()).await;
-            let batch = batch.unwrap_or_else(|_| panic!("{} of {count} records came", seen.len())).unwrap();
-            seen.extend(batch);
+            let batch = batch.unwrap_or_else(|_| panic!("no more than this came: {seen:?}")).unwrap();
+            seen.requests.extend(batch.requests);
+            seen.samples.extend(batch.samples);
         }
-        seen.clone()
+        seen
     }
 
     /// Waits until nothing is in flight.
