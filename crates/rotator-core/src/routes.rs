@@ -50,6 +50,17 @@ pub struct RouteTable {
     takes_body_keys: bool,
 }
 
+/// How many keys there are in rotation, and how they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyStates {
+    /// All of them.
+    pub keys: usize,
+    /// Those that do not rest, but do all they may at the moment.
+    pub at_cap: usize,
+    /// Those that rest for each reason, in the order of [`Ailment::ALL`](crate::pool::Ailment::ALL).
+    pub resting: [usize; 3],
+}
+
 /// The current [`RouteTable`], and how it is renewed.
 pub struct Routes {
     table: Arc<ArcSwap<RouteTable>>,
@@ -202,16 +213,16 @@ impl Routes {
         route.map(|route| route.pool.health().resting()).unwrap_or_default()
     }
 
-    /// How many keys of active configs there are, and how many of those rest for which reason, in the order of
-    /// [`Ailment::ALL`](crate::pool::Ailment::ALL).
-    pub fn count_keys(&self) -> (usize, [usize; 3]) {
-        let table = self.table.load();
-        let mut resting = [0; 3];
-        for route in table.iter() {
-            let counts = route.pool.health().count();
-            resting.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    /// How the keys of active configs stand.
+    pub fn count_keys(&self, now: Instant) -> KeyStates {
+        let mut states = KeyStates::default();
+        for route in self.table.load().iter() {
+            states.keys += route.pool.slots().len();
+            states.at_cap += route.pool.count_at_cap(now);
+            let resting = route.pool.health().count();
+            states.resting.iter_mut().zip(resting).for_each(|(sum, count)| *sum += count);
         }
-        (table.iter().map(|route| route.pool.slots().len()).sum(), resting)
+        states
     }
 
     /// The keys whose rests have changed since the last call, and how those that rest do.

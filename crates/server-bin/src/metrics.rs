@@ -1,16 +1,19 @@
 //! What `/metrics` says beside what the data path counts.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
 
-use rotator_core::routes::Routes;
+use rotator_core::routes::{KeyStates, Routes};
 
 use crate::{backends::BUILD, health::Health};
 
 /// Prometheus text exposition format, version 0.0.4.
 pub fn render(data_path: &str, routes: &Routes, health: &Health, records_dropped: &AtomicU64) -> String {
-    let (keys, resting) = routes.count_keys();
+    let KeyStates { keys, at_cap, resting } = routes.count_keys(Instant::now());
     let [cooling, exhausted, invalid] = resting;
-    let active = keys.saturating_sub(resting.iter().sum());
+    let active = keys.saturating_sub(at_cap + resting.iter().sum::<usize>());
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "{data_path}\
@@ -26,9 +29,11 @@ pub fn render(data_path: &str, routes: &Routes, health: &Health, records_dropped
          # HELP akr_request_records_unwritten_total Request records that the database did not take.\n\
          # TYPE akr_request_records_unwritten_total counter\n\
          akr_request_records_unwritten_total {}\n\
-         # HELP akr_keys Keys in rotation, by how they stand.\n\
+         # HELP akr_keys Keys in rotation, by how they stand: at_cap do all that key_max_concurrent or \
+           key_max_per_minute let them, and rest for nothing else.\n\
          # TYPE akr_keys gauge\n\
          akr_keys{{state=\"active\"}} {active}\n\
+         akr_keys{{state=\"at_cap\"}} {at_cap}\n\
          akr_keys{{state=\"cooling\"}} {cooling}\n\
          akr_keys{{state=\"exhausted\"}} {exhausted}\n\
          akr_keys{{state=\"invalid\"}} {invalid}\n",

@@ -79,12 +79,12 @@ mod tests {
 
     use super::{
         super::{
-            KeyPool, Picked, Wish,
+            KeyPool, Now, Picked, Wish,
             tests::{STRATEGIES, pool},
         },
         *,
     };
-    use crate::model::Strategy;
+    use crate::{model::Strategy, outcome::Outcome};
 
     /// A pool whose keys may do no more than this.
     fn capped(strategy: Strategy, keys: i64, concurrent: u32, per_minute: u32, start: Instant) -> KeyPool {
@@ -157,5 +157,23 @@ mod tests {
 
         let new = pool(Strategy::RoundRobin, 3).capped(caps, Some(&old), start);
         assert_eq!((0..20).filter(|turn| pick_at(&new, *turn, start).is_some()).count(), 3);
+    }
+
+    #[test]
+    fn keys_that_do_all_they_may_are_counted_unless_they_rest() {
+        for (concurrent, per_minute) in [(1, 0), (0, 1), (1, 1)] {
+            let start = Instant::now();
+            let pool = capped(Strategy::RoundRobin, 5, concurrent, per_minute, start);
+            let mut busy: Vec<_> = (0..3).map(|turn| pick_at(&pool, turn, start).unwrap()).collect();
+            assert_eq!(pool.count_at_cap(start), 3);
+
+            let now = Now { instant: start, wall: jiff::Timestamp::UNIX_EPOCH };
+            pool.health().note(&mut busy[0], &Outcome::KeyRejected, "rule", None, start, now);
+            assert_eq!((pool.count_at_cap(start), pool.health().count()), (2, [0, 0, 1]));
+
+            drop(busy);
+            assert_eq!(pool.count_at_cap(start + Duration::from_secs(63)), 0);
+        }
+        assert_eq!(pool(Strategy::RoundRobin, 2).count_at_cap(Instant::now()), 0);
     }
 }

@@ -244,6 +244,12 @@ impl Health {
         })
     }
 
+    /// How many of these keys neither rest as a whole nor await their trial.
+    pub(super) fn count_serving(&self, keys: &[KeyId]) -> usize {
+        let ward = self.ward();
+        keys.iter().filter(|key| ward.serves(**key)).count()
+    }
+
     /// Some keys that were not accepted and may be tried again, at most `limit`.
     pub(super) fn awaiting_trial(&self, limit: usize) -> Vec<KeyId> {
         let awaits = |state: &&State| {

@@ -198,6 +198,13 @@ impl KeyPool {
         self.caps.as_ref().is_some_and(Capped::bounds_work)
     }
 
+    /// How many keys do not rest, and yet may not do one request more now.
+    pub fn count_at_cap(&self, now: Instant) -> usize {
+        let Some(caps) = &self.caps else { return 0 };
+        let full = self.slots.iter().enumerate().filter(|(place, slot)| !caps.has_room(*place, slot, now));
+        self.health.count_serving(&full.map(|(_, slot)| slot.id).collect::<Vec<_>>())
+    }
+
     /// The keys that a request would try if each refused it, at most `count`, beginning with the turn that is next.
     /// Nothing is taken. Under `random` and among equals it may turn out otherwise.
     pub fn preview(
