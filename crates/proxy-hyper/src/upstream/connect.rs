@@ -1,6 +1,6 @@
 //! A new connection to an upstream: resolve, check the address, connect, through a forward proxy where one is set, TLS.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use http::{HeaderValue, Method, Request, Uri, Version, header};
 use http_body_util::Empty;
@@ -60,6 +60,8 @@ pub(crate) enum ConnectError {
     Refused(#[source] io::Error),
     #[error("the upstream's TLS certificate or handshake is not acceptable")]
     Tls(#[source] io::Error),
+    #[error("the forward proxy cannot be reached")]
+    ProxyDown(#[source] AtProxy),
     #[error("the forward proxy does not connect us")]
     Proxy,
     #[error("connecting to the upstream took too long")]
@@ -68,11 +70,22 @@ pub(crate) enum ConnectError {
     Handshake(#[source] hyper::Error),
 }
 
+/// What is wrong with a forward proxy, and with which: for the log only, since its name is none of the clients' business.
+#[derive(Debug, thiserror::Error)]
+#[error("{host}:{port}: {source}")]
+pub(crate) struct AtProxy {
+    host: Box<str>,
+    port: u16,
+    source: io::Error,
+}
+
 impl ConnectError {
     /// Whether the same may succeed in a moment.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Resolve(_) | Self::Refused(_) | Self::Timeout | Self::Handshake(_) => true,
+            Self::Resolve(_) | Self::Refused(_) | Self::ProxyDown(_) | Self::Timeout | Self::Handshake(_) => {
+                true
+            }
             Self::Denied | Self::Loop | Self::Tls(_) | Self::Proxy => false,
         }
     }
@@ -99,10 +112,11 @@ impl Connector {
                     return Err(ConnectError::Denied);
                 }
                 let (uri, authorization) = (proxy.uri(), proxy.basic_auth());
-                let port = uri.port_u16().unwrap_or(80);
-                let tcp = dial(&self.resolve(uri.host().unwrap_or_default(), port).await?)
+                let (at, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80));
+                let tcp = self
+                    .proxy(at, port)
                     .await
-                    .map_err(ConnectError::Refused)?;
+                    .map_err(|source| ConnectError::ProxyDown(AtProxy { host: at.into(), port, source }))?;
                 if base.is_tls() {
                     Box::pin(tunnel(tcp, host, base.port(), authorization)).await?
                 } else {
@@ -122,13 +136,14 @@ impl Connector {
         Ok(Connected { stream: Box::new(stream), is_h2, forward })
     }
 
-    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
-        self.resolver.resolve(host, port).await.map_err(ConnectError::Resolve)
+    /// Connects to a forward proxy, which may be anywhere.
+    async fn proxy(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        dial(&self.resolver.resolve(host, port).await?).await
     }
 
     /// Connects to an upstream itself; the address is checked after resolution, on what is connected to.
     async fn tcp(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-        let mut addresses = self.resolve(host, port).await?;
+        let mut addresses = self.resolver.resolve(host, port).await.map_err(ConnectError::Resolve)?;
         addresses.retain(|address| self.policy.allows(address.ip()));
         if addresses.is_empty() {
             return Err(ConnectError::Denied);
@@ -179,4 +194,39 @@ async fn tunnel(
     // The far end speaks after we do (TLS), so nothing can have been read ahead.
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().map_err(|_| ConnectError::Proxy)?;
     Ok(parts.io.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, net::TcpListener};
+
+    use rustls::RootCertStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_forward_proxy_that_is_not_reached_is_named_to_the_log_alone_and_without_its_credentials() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for (at, named) in
+            [(closed.to_string(), closed.to_string()), ("name.invalid".into(), "name.invalid:80".into())]
+        {
+            let connector = Connector {
+                policy: AddressPolicy::Any,
+                tls: UpstreamTls::new(&Arc::new(RootCertStore::empty())).unwrap(),
+                proxies: Arc::new(Matcher::builder().all(format!("http://user:secret@{at}")).build()),
+                own_port: 0,
+                resolver: Resolver::default(),
+            };
+            for upstream in ["http://api.example", "https://api.example"] {
+                let upstream = upstream.parse().unwrap();
+                let connecting = connector.connect(&upstream, Offer::Both, false);
+                let Err(error) = connecting.await else { panic!("{at} connects us") };
+
+                assert_eq!(error.to_string(), "the forward proxy cannot be reached");
+                let source = error.source().unwrap().to_string();
+                assert!(source.starts_with(&format!("{named}: ")) && !source.contains("secret"), "{source}");
+                assert!(error.may_pass());
+            }
+        }
+    }
 }

@@ -161,7 +161,10 @@ async fn a_forward_proxy_that_is_down_is_not_gone_round() {
     let gateway = gateway.start().await;
 
     for path in ["/proxy/plain/x", "/llm/ai/v1beta/models"] {
-        assert_eq!(gateway.get(path).await.status, 502, "{path}");
+        let answer = gateway.get(path).await;
+        assert_eq!(answer.status, 502, "{path}");
+        assert!(answer.text().contains("the forward proxy cannot be reached"), "{}", answer.text());
+        assert!(!answer.text().contains(LOOPBACK), "{}", answer.text());
     }
     assert_eq!((plain.connections(), secure.connections()), (0, 0));
 }
