@@ -37,6 +37,13 @@ pub(crate) enum Audience {
     Llm(Dialect),
 }
 
+/// Whose request it is, and which.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) audience: Audience,
+    pub(crate) id: RequestId,
+}
+
 impl ProxyError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), retry_after: None, allow: None, gave_up: false, close: false }
@@ -50,7 +57,8 @@ impl ProxyError {
         Self { close: true, ..self }
     }
 
-    pub(crate) fn response(&self, audience: Audience, request_id: RequestId) -> Response<ResponseBody> {
+    pub(crate) fn response(&self, asker: Asker) -> Response<ResponseBody> {
+        let Asker { audience, id: request_id } = asker;
         let (body, content_type) = match audience {
             Audience::Rest => {
                 (problem_body(self.kind, &self.message, request_id.as_str()), "application/problem+json")
@@ -104,7 +112,7 @@ mod tests {
                 retry_after: Some(Duration::from_millis(wait)),
                 ..ProxyError::new(ErrorKind::RateLimited, "wait")
             };
-            let response = error.response(Audience::Rest, RequestIds::new().next());
+            let response = error.response(Asker { audience: Audience::Rest, id: RequestIds::new().next() });
             assert_eq!(response.headers()[header::RETRY_AFTER], told, "{wait} ms");
         }
     }

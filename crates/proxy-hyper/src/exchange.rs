@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::{
     body::RequestBody,
     connection::{ActiveRequest, Connection},
-    error::{Audience, ProxyError},
+    error::{Asker, Audience, ProxyError},
     queue::Client,
     response::ResponseBody,
     worker::{Worker, wall_clock},
@@ -59,9 +59,8 @@ impl Exchange {
     pub(crate) fn begin(
         worker: &Rc<Worker>,
         connection: &Arc<Connection>,
-        id: RequestId,
+        Asker { audience, id }: Asker,
         config_type: ConfigType,
-        audience: Audience,
         method: &Method,
         path: &str,
     ) -> Box<Self> {
@@ -101,6 +100,11 @@ impl Exchange {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// Who is to be answered.
+    pub(crate) fn asker(&self) -> Asker {
+        Asker { audience: self.audience, id: self.id }
     }
 
     /// When its first attempt began, near enough.
@@ -144,7 +148,7 @@ impl Exchange {
             _ => RequestOutcome::Refused,
         };
         self.end(error.kind.status(), outcome);
-        error.response(self.audience, self.id)
+        error.response(self.asker())
     }
 }
 
@@ -156,7 +160,11 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let metrics = &self.worker.metrics;
-        let (status, outcome) = self.ended.unwrap_or((self.answered, RequestOutcome::ClientGone));
+        let (status, outcome) = self.ended.unwrap_or_else(|| match self.answered {
+            // See `Answering`.
+            0 if std::thread::panicking() => (ErrorKind::Internal.status(), RequestOutcome::Refused),
+            answered => (answered, RequestOutcome::ClientGone),
+        });
         let duration_us = micros(self.last_byte.unwrap_or_else(|| self.elapsed()));
         let first_byte_us = self.first_byte.map(micros);
         let bytes_in = self.body.as_ref().map_or(0, RequestBody::bytes);

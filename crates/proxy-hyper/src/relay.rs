@@ -118,7 +118,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering 
         ended: false,
     };
     if is_error && parts.headers.contains_key(header::CONTENT_ENCODING) {
-        return Answering::later(relay.unpacked(parts));
+        return Answering::later(relay.exchange.asker(), relay.unpacked(parts));
     }
     relay.exchange.answered = status.as_u16();
     relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);

@@ -22,7 +22,7 @@ use crate::{
     body::{BodyLimits, RequestBody, Upload},
     body_key, client_key,
     connection::{Connection, OpenBody},
-    error::{Audience, ProxyError},
+    error::{Asker, Audience, ProxyError},
     exchange::Exchange,
     framing, relay, request_id,
     response::{Answering, ResponseBody},
@@ -45,15 +45,17 @@ pub(crate) fn respond(
     let body = (!request.body().is_end_stream()).then(|| connection.begin_body());
     let path = request.uri().path_and_query().cloned();
     let target = path.as_ref().and_then(|path| Target::of(path.path()));
-    match (framing::check(&request, connection, worker.settings.client.max_uri_bytes), target) {
-        (Err(error), target) => {
-            Answering::now(error.response(audience(target.as_ref(), request.headers()), id))
+    let asker = Asker { audience: audience(target.as_ref(), request.headers()), id };
+    Answering::guarded(asker, || {
+        match (framing::check(&request, connection, worker.settings.client.max_uri_bytes), target) {
+            (Err(error), _) => Answering::now(error.response(asker)),
+            (Ok(()), None) => {
+                let control = control(Rc::clone(worker), Arc::clone(connection), request, body, id);
+                Answering::later(asker, control)
+            }
+            (Ok(()), Some(target)) => proxied(worker, connection, request, body, target, asker),
         }
-        (Ok(()), None) => {
-            Answering::later(control(Rc::clone(worker), Arc::clone(connection), request, body, id))
-        }
-        (Ok(()), Some(target)) => proxied(worker, connection, request, body, target, id),
-    }
+    })
 }
 
 async fn control(
@@ -76,24 +78,22 @@ fn proxied(
     request: Request<Incoming>,
     body: Option<OpenBody>,
     target: Target<'_>,
-    id: RequestId,
+    asker: Asker,
 ) -> Answering {
     let (mut parts, incoming) = request.into_parts();
-    let audience = audience(Some(&target), &parts.headers);
     let path = parts.uri.path();
-    let mut exchange =
-        Exchange::begin(worker, connection, id, target.config_type, audience, &parts.method, path);
+    let mut exchange = Exchange::begin(worker, connection, asker, target.config_type, &parts.method, path);
     let known = exchange.remembered_key();
     match client_key::authenticate(&mut parts, target.config_type, &worker.proxy_keys, known) {
         Err(error) => Answering::now(exchange.refuse(&error)),
         Ok(None) => {
             // The target borrows from what goes into the future.
             let path = parts.uri.path_and_query().cloned();
-            Answering::later(proxied_by_body_key(exchange, path, parts, incoming, body))
+            Answering::later(asker, proxied_by_body_key(exchange, path, parts, incoming, body))
         }
         Ok(Some(key)) => {
             match admit(&mut exchange, key, &target, &mut parts, Upload::Coming(incoming, body)) {
-                Ok((ask, upgrade)) => Answering::later(forward(exchange, ask, upgrade)),
+                Ok((ask, upgrade)) => Answering::later(asker, forward(exchange, ask, upgrade)),
                 Err(error) => Answering::now(exchange.refuse(&error)),
             }
         }
