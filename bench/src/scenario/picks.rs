@@ -2,6 +2,7 @@
 
 use std::{
     hint::black_box,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use rotator_core::{
     cache::{Cache as _, Turn},
     credential::{Credential, Place},
-    model::{ConfigId, KeyId, Strategy, Weight},
+    model::{Caps, ConfigId, KeyId, Strategy, Weight},
     pool::{Ailment, Health, KeyPool, KeySlot, Now, RestPolicy, Resting, Wish},
     secret::Secret,
 };
@@ -31,6 +32,10 @@ const STRATEGIES: [Strategy; 5] = [
     Strategy::Random,
     Strategy::Sticky,
 ];
+/// Those that are measured with bounds on every key as well.
+const CAPPED: [Strategy; 2] = [Strategy::RoundRobin, Strategy::LeastConnections];
+/// Bounds that every pick has to look at and that none meets: what a key does is counted, and no key is used up.
+const CAPS: Caps = Caps { concurrent: NonZeroU32::new(1_000), per_minute: NonZeroU32::new(1_000_000_000) };
 const PICKS: u32 = 200_000;
 const REPEATS: usize = 9;
 
@@ -38,17 +43,21 @@ pub(super) fn run() -> Result<Section> {
     let mut section = Section::new(
         "Picking a key",
         "A turn and a pick in a loop, without a request around it, while a tenth of the keys rest; a larger pool is compared with one of 10 keys. \
+         *Capped* is with `key_max_concurrent` and `key_max_per_minute` set. \
          What is promised is promised of the strategies that go from key to key. The others jump, so that in a large pool \
          a pick waits for memory, as every jump does; what it computes is the same.",
     );
-    for strategy in STRATEGIES {
-        let pools = SIZES.iter().map(|size| pool(strategy, *size)).collect::<Result<Vec<_>>>()?;
+    let plain = STRATEGIES.map(|strategy| (strategy, Caps::default(), ""));
+    let capped = CAPPED.map(|strategy| (strategy, CAPS, ", capped"));
+    for (strategy, caps, suffix) in plain.into_iter().chain(capped) {
+        let pools = SIZES.iter().map(|size| pool(strategy, caps, *size)).collect::<Result<Vec<_>>>()?;
         let rounds: Vec<Vec<f64>> = (0..REPEATS).map(|_| pools.iter().map(nanos).collect()).collect();
         let of_size = |index: usize| rounds.iter().map(|round| round[index]).collect::<Vec<_>>();
         for (index, size) in SIZES.iter().enumerate() {
             let values = of_size(index);
             let amount = Amount(stats::median(values.iter().copied()), "ns");
-            let row = Row::new(format!("{}, {size} keys", strategy.as_str()), rotator::BINARY, amount);
+            let row =
+                Row::new(format!("{}{suffix}, {size} keys", strategy.as_str()), rotator::BINARY, amount);
             let ratio = stats::paired_ratio(&values, &of_size(0));
             section.rows.push(match size {
                 10 => row,
@@ -64,7 +73,7 @@ fn promised(strategy: Strategy) -> Option<Target> {
     matches!(strategy, Strategy::RoundRobin | Strategy::LeastConnections).then_some(targets::PICK)
 }
 
-fn pool(strategy: Strategy, size: u32) -> Result<KeyPool> {
+fn pool(strategy: Strategy, caps: Caps, size: u32) -> Result<KeyPool> {
     let template = "Bearer {key}".parse().map_err(anyhow::Error::msg)?;
     let credential = Credential { place: Place::Header(AUTHORIZATION), template };
     let slot = |number: u32| {
@@ -88,7 +97,7 @@ fn pool(strategy: Strategy, size: u32) -> Result<KeyPool> {
         strikes: 1,
     });
     health.restore(rests.collect(), now);
-    Ok(pool)
+    Ok(pool.capped(caps, None, now.instant))
 }
 
 fn nanos(pool: &KeyPool) -> f64 {

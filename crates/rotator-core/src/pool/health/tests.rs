@@ -305,46 +305,6 @@ fn a_penalty_is_taken_back_unless_something_else_has_happened_since() {
     assert_eq!(scene.pick(0).unwrap().slot().id.0, 1, "it awaits its trial as before");
 }
 
-/// A pool half of whose keys rest, and how long a hundred picks take at the least.
-fn quickest_picks(strategy: Strategy, keys: i64) -> Duration {
-    let scene = scene(strategy, keys);
-    let rest = |key: i64| Resting {
-        key: KeyId(key),
-        model: None,
-        ailment: Ailment::Cooling,
-        reason: "the rule".into(),
-        since: scene.now().wall,
-        until: scene.now().wall + Duration::from_hours(1),
-        strikes: 1,
-    };
-    scene.pool.health().restore((1..=keys).step_by(2).map(rest).collect(), scene.now());
-    let hundred_picks = |round: u64| {
-        let start = Instant::now();
-        for turn in 0..100 {
-            let affinity = Some(fastrand::u64(..));
-            let wish = Wish { affinity, ..scene.wish(round * 100 + turn) };
-            assert_eq!(scene.pool.pick(&wish).unwrap().slot().id.0 % 2, 0);
-        }
-        start.elapsed()
-    };
-    (0..50).map(hundred_picks).min().unwrap()
-}
-
-#[test]
-fn a_pick_among_twenty_thousand_keys_of_which_half_rest_takes_about_as_long_as_among_ten() {
-    for strategy in [
-        Strategy::RoundRobin,
-        Strategy::Weighted,
-        Strategy::LeastConnections,
-        Strategy::Random,
-        Strategy::Sticky,
-    ] {
-        let [few, many] = [10, 20_000].map(|keys| quickest_picks(strategy, keys));
-        // Looking at every key would take hundreds of times as long.
-        assert!(many < 30 * few, "{strategy:?}: {few:?}, then {many:?}");
-    }
-}
-
 proptest! {
     #[test]
     fn whatever_happens_every_rest_ends_and_nobody_who_rests_is_picked(
