@@ -9,13 +9,13 @@ use tracing::warn;
 use crate::data::Data;
 
 /// Between two rounds.
-const INTERVAL: Duration = Duration::from_secs(5);
+pub const INTERVAL: Duration = Duration::from_secs(5);
 /// How many keys of one service are tested in a round: one a second.
 const KEYS: usize = 5;
 
-/// Tests keys for ever. What a test shows, the pool learns by way of the data path.
-pub async fn probe_keys(data: Data, probe: Arc<dyn KeyProbe>) {
-    let mut rounds = interval(INTERVAL);
+/// Tests keys for ever, a few with every tick. What a test shows, the pool learns by way of the data path.
+pub async fn probe_keys(data: Data, probe: Arc<dyn KeyProbe>, tick: Duration) {
+    let mut rounds = interval(tick);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
@@ -38,16 +38,31 @@ async fn round(data: &Data, probe: &dyn KeyProbe) {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Mutex, time::Instant};
+    use std::{
+        io::{Read as _, Write as _},
+        net::{SocketAddr, TcpListener, TcpStream},
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, Ordering::SeqCst},
+        },
+        thread,
+        time::Instant,
+    };
 
+    use http::{Response, StatusCode};
+    use http_body_util::{BodyExt as _, Empty};
+    use proxy_hyper::{Control, Parts, Proxy, Settings};
     use rotator_core::{
-        model::{ApiKey, ConfigFields, ConfigSpec, KeyId, ProxyConfig, Weight},
-        pool::{Ailment, Now, Resting},
+        access::ProxyKeys,
+        model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
+        pool::{Ailment, Now, RestPolicy, Resting},
         probe::ProbeReport,
+        routes::Routes,
         secret::Secret,
         store::{Change, NewKey},
     };
     use tempfile::TempDir;
+    use tokio::{runtime::Handle, sync::mpsc, task::spawn_blocking, time::sleep};
 
     use super::*;
     use crate::{clock, data};
@@ -64,32 +79,45 @@ mod tests {
         }
     }
 
+    /// Adds an LLM service with so many keys.
+    async fn add_service(
+        data: &Data,
+        slug: &str,
+        url: &str,
+        probe_keys: bool,
+        keys: usize,
+    ) -> (ConfigId, Vec<KeyId>) {
+        let by = Change { at: clock::now(), actor: "admin".into(), address: None, request_id: String::new() };
+        let mut fields = ConfigFields {
+            name: "n".into(),
+            slug: slug.into(),
+            config_type: "LLM".into(),
+            is_active: true,
+            target_base_url: Some(url.into()),
+            ..ConfigFields::default()
+        };
+        fields.options.probe_keys = probe_keys;
+        let spec = ConfigSpec::try_from(&fields).unwrap();
+        let config = data.store.insert_config(spec, &by).await.unwrap().id;
+        let key = |n: usize| NewKey {
+            secret: Secret::parse(&format!("sk-{n}-{slug}")).unwrap(),
+            is_active: true,
+            weight: Weight::ONE,
+            note: String::new(),
+        };
+        let ids = data.store.add_keys(config, (0..keys).map(key).collect(), &by).await.unwrap().ids;
+        (config, ids)
+    }
+
     #[tokio::test]
     async fn keys_that_may_be_tried_again_are_tested_where_that_is_wanted() {
         let folder = TempDir::new().unwrap();
         let (data, _store) = data::tests::open(&folder).await;
-        let by = Change { at: clock::now(), actor: "admin".into(), address: None, request_id: String::new() };
         let mut rests = Vec::new();
         let mut wanted = Vec::new();
         for probe_keys in [true, false] {
-            let mut fields = ConfigFields {
-                name: "n".into(),
-                slug: format!("s-{probe_keys}"),
-                config_type: "LLM".into(),
-                is_active: true,
-                target_base_url: Some("https://a.example".into()),
-                ..ConfigFields::default()
-            };
-            fields.options.probe_keys = probe_keys;
-            let spec = ConfigSpec::try_from(&fields).unwrap();
-            let config = data.store.insert_config(spec, &by).await.unwrap().id;
-            let key = |n: usize| NewKey {
-                secret: Secret::parse(&format!("sk-{n}-{probe_keys}")).unwrap(),
-                is_active: true,
-                weight: Weight::ONE,
-                note: String::new(),
-            };
-            let ids = data.store.add_keys(config, (0..3).map(key).collect(), &by).await.unwrap().ids;
+            let slug = format!("s-{probe_keys}");
+            let (config, ids) = add_service(&data, &slug, "https://a.example", probe_keys, 3).await;
             // The first is due, the second is not, the third is well.
             for (key, seconds) in [(ids[0], -1), (ids[1], 100)] {
                 let until = clock::now() + jiff::SignedDuration::from_secs(seconds);
@@ -110,5 +138,121 @@ mod tests {
         round(&data, &probe).await;
 
         assert_eq!(*probe.0.lock().unwrap(), wanted);
+    }
+
+    /// An upstream that accepts no key until it is told to.
+    #[derive(Default)]
+    struct Upstream {
+        accepts: AtomicBool,
+        /// When which path was asked for.
+        seen: Mutex<Vec<(Instant, String)>>,
+    }
+
+    impl Upstream {
+        fn start() -> (Arc<Self>, String) {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let upstream = Arc::<Self>::default();
+            let server = Arc::clone(&upstream);
+            // Ends with the test process.
+            thread::spawn(move || {
+                for stream in listener.incoming().map_while(Result::ok) {
+                    let server = Arc::clone(&server);
+                    thread::spawn(move || server.serve(stream));
+                }
+            });
+            (upstream, url)
+        }
+
+        fn serve(&self, mut stream: TcpStream) {
+            let mut request = [0; 4096];
+            while let Ok(n @ 1..) = stream.read(&mut request) {
+                let head = String::from_utf8_lossy(&request[..n]);
+                let path = head.split(' ').nth(1).unwrap().to_owned();
+                self.seen.lock().unwrap().push((Instant::now(), path));
+                let status = if self.accepts.load(SeqCst) { "200 OK" } else { "401 Unauthorized" };
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The data path in front of the services.
+    fn serve(data: &Data) -> (Proxy, SocketAddr) {
+        let settings = Settings { workers: std::num::NonZeroUsize::MIN, ..Settings::default() };
+        let control = Control::new(Handle::current(), |_| async {
+            Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync())
+        });
+        let parts = Parts {
+            settings,
+            routes: Arc::clone(&data.routes),
+            proxy_keys: Arc::new(ProxyKeys::new(&[Secret::parse("pk-of-the-tests").unwrap()])),
+            records: mpsc::channel(1).0,
+            control,
+            tls: None,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (Proxy::start(&parts, listener).unwrap(), address)
+    }
+
+    /// The status of an answer to a client.
+    async fn get(address: SocketAddr, path: &str) -> StatusCode {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: a\r\nx-proxy-key: pk-of-the-tests\r\nconnection: close\r\n\r\n"
+        );
+        let answer = spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        });
+        answer.await.unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    async fn until(happened: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !happened() {
+            assert!(Instant::now() < deadline, "it did not happen");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_tested_less_and_less_often_until_it_is_accepted_and_serves_again() {
+        const FIRST: Duration = Duration::from_millis(40);
+        let folder = TempDir::new().unwrap();
+        let (mut data, _store) = data::tests::open(&folder).await;
+        let policy = RestPolicy { first_trial: FIRST, ..RestPolicy::default() };
+        data.routes = Arc::new(Routes::new(Arc::clone(&data.cache)).with_rest_policy(policy));
+        let (upstream, url) = Upstream::start();
+        let (_, keys) = add_service(&data, "svc", &url, true, 1).await;
+        data.routes.reload(&*data.store).await.unwrap();
+        let (proxy, address) = serve(&data);
+        let tick = Duration::from_millis(5);
+        let probing = tokio::spawn(probe_keys(data.clone(), Arc::new(proxy.probe().unwrap()), tick));
+
+        assert_eq!(get(address, "/llm/svc/chat").await, 401);
+        until(|| upstream.seen.lock().unwrap().len() > 3).await;
+        upstream.accepts.store(true, SeqCst);
+        let table = data.routes.table().load_full();
+        until(|| table.iter().all(|route| route.pool.health().resting_of(keys[0]).is_empty())).await;
+        assert_eq!(get(address, "/llm/svc/chat").await, 200);
+        probing.abort();
+        spawn_blocking(move || proxy.drain(Duration::ZERO)).await.unwrap();
+
+        let seen = upstream.seen.lock().unwrap();
+        let paths: Vec<_> = seen.iter().map(|(_, path)| &**path).collect();
+        let (first, tests, last) = (paths[0], &paths[1..paths.len() - 1], paths[paths.len() - 1]);
+        assert_eq!((first, last), ("/chat", "/chat"));
+        assert!(tests.iter().all(|path| *path == "/models"), "{tests:?}");
+        // Each rest is four times as long as the one before, but for the half of it that is chance.
+        for (n, pair) in (0..).zip(seen[..=tests.len()].windows(2)) {
+            let rested = pair[1].0 - pair[0].0;
+            assert!(rested >= FIRST * 4_u32.pow(n) / 2, "test {n} came after {rested:?}");
+        }
     }
 }

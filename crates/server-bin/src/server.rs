@@ -81,7 +81,8 @@ impl Server {
         };
         let proxy = Proxy::start(&parts, listener)?;
         let probe = Arc::new(proxy.probe().context("there is no worker")?);
-        tokio::spawn(probes::probe_keys(data.clone(), Arc::clone(&probe) as Arc<dyn KeyProbe>));
+        let prober = Arc::clone(&probe) as Arc<dyn KeyProbe>;
+        tokio::spawn(probes::probe_keys(data.clone(), prober, probes::INTERVAL));
         let admin = admin(&data, probe, (credentials, signing_key), &base_url, parts.settings.max_attempts);
         app.get_or_init(|| App {
             admin: admin_api::router(admin.clone()),
