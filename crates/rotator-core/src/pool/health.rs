@@ -235,11 +235,7 @@ impl Health {
     pub fn count(&self) -> [usize; 3] {
         let ward = self.ward();
         Ailment::ALL.map(|ailment| {
-            let counts = |state: &&State| {
-                let told = &state.told;
-                let is_bound = state.phase != Phase::Over || ailment != Ailment::Cooling;
-                told.model.is_none() && told.ailment == ailment && is_bound
-            };
+            let counts = |state: &&State| state.told.ailment == ailment && binds(state);
             ward.states().filter(counts).count()
         })
     }
@@ -247,7 +243,7 @@ impl Health {
     /// How many of these keys neither rest as a whole nor await their trial.
     pub(super) fn count_serving(&self, keys: &[KeyId]) -> usize {
         let ward = self.ward();
-        keys.iter().filter(|key| ward.serves(**key)).count()
+        keys.iter().filter(|key| !ward.states_of(**key).any(binds)).count()
     }
 
     /// Some keys that were not accepted and may be tried again, at most `limit`.
@@ -339,6 +335,12 @@ impl Health {
         // A change that a panic broke off leaves some keys resting for too long, and harms nothing else.
         self.ward.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a key rests as a whole at the moment, or awaits its trial.
+fn binds(state: &State) -> bool {
+    let is_over = state.phase == Phase::Over && state.told.ailment == Ailment::Cooling;
+    state.told.model.is_none() && !is_over
 }
 
 impl Ailment {

@@ -113,11 +113,6 @@ impl Ward {
         self.at_cap.keys().copied()
     }
 
-    /// Whether a key serves as a whole, as far as its rests go.
-    pub(super) fn serves(&self, key: KeyId) -> bool {
-        self.patients.get(&key).is_none_or(|patient| !patient.is_bound())
-    }
-
     /// When a key may do more.
     pub(super) fn next_room(&self) -> Option<Instant> {
         self.cap_wakes.peek().map(|Reverse((until, _))| *until)
