@@ -7,6 +7,7 @@
 //! | [`conversation`] | what stays the same over the turns of one conversation |
 //! | [`member`] | one member of a JSON object, taken out without touching the rest |
 //! | [`model`] | which model a request is for |
+//! | [`sse`] | the events of a stream, wherever it is split |
 //! | [`mod@stream_start`] | whether a stream begins with content or with an error |
 
 pub mod conversation;
@@ -14,6 +15,7 @@ pub mod dialect;
 pub mod error;
 pub mod member;
 pub mod model;
+pub mod sse;
 pub mod stream_start;
 
 pub use conversation::{KnownBy, known_by};
@@ -21,4 +23,5 @@ pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
 pub use member::take_member;
 pub use model::requested_model;
+pub use sse::SseReader;
 pub use stream_start::{StreamStart, stream_start};
