@@ -9,6 +9,7 @@
 //! | [`model`] | which model a request is for |
 //! | [`sse`] | the events of a stream, wherever it is split |
 //! | [`mod@stream_start`] | whether a stream begins with content or with an error |
+//! | [`usage`] | how many tokens an answer used |
 
 pub mod conversation;
 pub mod dialect;
@@ -17,6 +18,7 @@ pub mod member;
 pub mod model;
 pub mod sse;
 pub mod stream_start;
+pub mod usage;
 
 pub use conversation::{KnownBy, known_by};
 pub use dialect::Dialect;
@@ -25,3 +27,4 @@ pub use member::take_member;
 pub use model::requested_model;
 pub use sse::SseReader;
 pub use stream_start::{StreamStart, stream_start};
+pub use usage::{Usage, UsageReader};

@@ -1,7 +1,7 @@
 //! Server-sent events out of a stream that comes in pieces, by the `WHATWG`'s rules (HTML, "Interpreting an event
 //! stream"): lines end with CR, LF or both, and a byte order mark, comments and unknown fields do not count.
 
-mod fields;
+pub(crate) mod fields;
 
 use fields::{Field, Fields, Part};
 

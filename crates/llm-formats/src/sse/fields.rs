@@ -82,9 +82,13 @@ impl Fields {
         }
     }
 
-    /// Whether the next byte is the first of a line that is not the stream's first.
-    pub(crate) fn is_at_line_start(&self) -> bool {
-        self.is_past_first && self.place == Place::Name && self.name.len == 0
+    /// Whether the next byte is the first of a line that is not the stream's first, whatever it is.
+    pub(crate) fn is_between_lines(&self) -> bool {
+        self.is_past_first && !self.after_return && self.is_at_line_start()
+    }
+
+    fn is_at_line_start(&self) -> bool {
+        self.place == Place::Name && self.name.len == 0
     }
 
     /// Reads a piece of one line.
