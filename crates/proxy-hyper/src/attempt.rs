@@ -22,6 +22,7 @@ use crate::{
     error::ProxyError,
     exchange::Exchange,
     judge::{Judgement, beginning_of_stream, is_plain_success, judge, may_begin_with_an_error},
+    meter::Meter,
     plan::{Doubt, Next, Plan, Step},
     rewrite::Outbound,
     send::{Bounds, Failure, send},
@@ -43,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) dialect: Option<Dialect>,
     /// It is a stream that begins with an error instead of content.
     pub(crate) failed_stream: bool,
+    /// Reads what it used, where it tells.
+    pub(crate) meter: Option<Box<Meter>>,
 }
 
 impl Answer {
@@ -61,6 +64,7 @@ impl Answer {
             idle_timeout: spec.limits.idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
             dialect: client_dialect(&spec.target),
             failed_stream: shown.failed_stream,
+            meter: Meter::of(ask, &response),
             response,
             picked,
             lease,

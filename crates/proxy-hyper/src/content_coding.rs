@@ -1,6 +1,10 @@
 //! Reads a compressed text, in order to look into it: RFC 9110 §8.4.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
+
+use brotli_decompressor::DecompressorWriter;
+use flate2::write::{MultiGzDecoder, ZlibDecoder};
+use ruzstd::decoding::FrameDecoder;
 
 /// The text in a body of this `Content-Encoding`; `None` when we do not know the coding, when the body is broken, or
 /// when it holds more than `limit` bytes.
@@ -22,4 +26,192 @@ fn read(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     decoder.take(limit as u64 + 1).read_to_end(&mut text).ok()?;
     (text.len() <= limit).then_some(text)
+}
+
+/// Unpacks a body as it comes, and hands its text to a writer. It keeps a few megabytes at most, whatever comes.
+pub(crate) enum Unpacker<W: Write> {
+    Identity(W),
+    Gzip(Box<MultiGzDecoder<W>>),
+    Deflate(Box<ZlibDecoder<W>>),
+    Brotli(Box<DecompressorWriter<W>>),
+    Zstd(Box<Zstd<W>>),
+}
+
+impl<W: Write> Unpacker<W> {
+    /// For this `Content-Encoding`; `None` when we do not know it.
+    pub(crate) fn new(coding: &str, text: W) -> Option<Self> {
+        Some(match coding.trim().to_ascii_lowercase().as_str() {
+            "identity" => Self::Identity(text),
+            "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(text))),
+            "deflate" => Self::Deflate(Box::new(ZlibDecoder::new(text))),
+            "br" => Self::Brotli(Box::new(DecompressorWriter::new(text, PIECE))),
+            "zstd" => Self::Zstd(Box::new(Zstd::new(text))),
+            _ => return None,
+        })
+    }
+
+    /// Unpacks the next bytes. After an error there is nothing more to be had.
+    pub(crate) fn write(&mut self, packed: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Identity(text) => text.write_all(packed),
+            Self::Gzip(decoder) => decoder.write_all(packed),
+            Self::Deflate(decoder) => decoder.write_all(packed),
+            Self::Brotli(decoder) => decoder.write_all(packed),
+            Self::Zstd(decoder) => decoder.write(packed),
+        }
+    }
+
+    /// The writer, which has got all that could be unpacked of what came.
+    pub(crate) fn text(&mut self) -> &W {
+        match self {
+            Self::Identity(text) => text,
+            Self::Gzip(decoder) => {
+                // What a broken body had before its fault has been handed on already.
+                let _ = decoder.flush();
+                decoder.get_ref()
+            }
+            Self::Deflate(decoder) => {
+                let _ = decoder.flush();
+                decoder.get_ref()
+            }
+            Self::Brotli(decoder) => decoder.get_ref(),
+            Self::Zstd(decoder) => &decoder.text,
+        }
+    }
+}
+
+/// Unpacks zstd, a block at a time.
+pub(crate) struct Zstd<W> {
+    frame: FrameDecoder,
+    /// Less than a block: 128 KiB at most.
+    packed: Vec<u8>,
+    text: W,
+}
+
+impl<W: Write> Zstd<W> {
+    /// The window that every recipient of HTTP has: RFC 9659.
+    const MAX_WINDOW: u64 = 8 << 20;
+    /// Of a frame.
+    const LONGEST_HEADER: usize = 18;
+
+    fn new(text: W) -> Self {
+        Self { frame: Self::frame(), packed: Vec::new(), text }
+    }
+
+    fn frame() -> FrameDecoder {
+        let mut frame = FrameDecoder::new();
+        frame.set_max_window_size(Self::MAX_WINDOW);
+        frame
+    }
+
+    fn write(&mut self, packed: &[u8]) -> io::Result<()> {
+        self.packed.extend_from_slice(packed);
+        let mut piece = [0; PIECE];
+        let mut read = 0;
+        loop {
+            let rest = &self.packed[read..];
+            let (taken, unpacked) = match self.frame.decode_from_to(rest, &mut piece) {
+                Ok((taken, unpacked)) => (taken.min(rest.len()), unpacked),
+                // Half a header.
+                Err(_) if rest.len() < Self::LONGEST_HEADER => break,
+                Err(error) => return Err(io::Error::other(error)),
+            };
+            read += taken;
+            self.text.write_all(&piece[..unpacked])?;
+            if (taken, unpacked) == (0, 0) {
+                if !self.frame.is_finished() || read == self.packed.len() {
+                    break;
+                }
+                self.frame = Self::frame();
+            }
+        }
+        self.packed.drain(..read);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{
+        Compression,
+        write::{GzEncoder, ZlibEncoder},
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXT: &str = "{\"text\":\"aaaaaaaaaaaaaaaaaaaa\",\"usage\":{}}\n";
+    /// `TEXT`, as the reference implementation packs it.
+    const BROTLI: &[u8] = include_bytes!("content_coding/text.br");
+
+    fn packed(text: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(text).unwrap();
+        let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
+        deflate.write_all(text).unwrap();
+        let zstd = ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
+        [
+            ("identity", text.to_vec()),
+            ("GZIP", gzip.finish().unwrap()),
+            ("deflate", deflate.finish().unwrap()),
+            ("zstd", zstd),
+        ]
+    }
+
+    fn unpacked<'a>(coding: &str, pieces: impl IntoIterator<Item = &'a [u8]>) -> io::Result<Vec<u8>> {
+        let mut unpacker = Unpacker::new(coding, Vec::new()).unwrap();
+        pieces.into_iter().try_for_each(|piece| unpacker.write(piece))?;
+        Ok(unpacker.text().clone())
+    }
+
+    #[test]
+    fn brotli_is_unpacked_however_it_is_split() {
+        assert_eq!(unpacked("br", [BROTLI]).unwrap(), TEXT.as_bytes());
+        assert_eq!(unpacked("br", BROTLI.chunks(1)).unwrap(), TEXT.as_bytes());
+    }
+
+    #[test]
+    fn what_came_of_a_body_that_is_cut_is_unpacked() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(b"data: 1\n\n").unwrap();
+        gzip.flush().unwrap();
+
+        assert_eq!(unpacked("gzip", [&gzip.get_ref()[..]]).unwrap(), b"data: 1\n\n");
+    }
+
+    #[test]
+    fn a_body_of_several_frames_is_unpacked_whole() {
+        for (coding, one) in packed(TEXT.as_bytes()).into_iter().filter(|(coding, _)| *coding != "deflate") {
+            let two = [&one[..], &one[..]].concat();
+
+            assert_eq!(unpacked(coding, two.chunks(7)).unwrap(), TEXT.repeat(2).as_bytes(), "{coding}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_coding_is_not_unpacked() {
+        for coding in ["", "gzip, br", "compress"] {
+            assert!(Unpacker::new(coding, Vec::new()).is_none(), "{coding}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_is_unpacked_however_it_is_split(
+            words in prop::collection::vec("[a-c]{1,9}", 0..2_000), size in 1_usize..5_000,
+        ) {
+            let text = words.concat();
+            for (coding, packed) in packed(text.as_bytes()) {
+                prop_assert_eq!(unpacked(coding, packed.chunks(size)).unwrap(), text.as_bytes(), "{}", coding);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_unpacked_without_harm(bytes: Vec<u8>, start: bool) {
+            for (coding, packed) in packed(TEXT.as_bytes()).into_iter().chain([("br", BROTLI.to_vec())]) {
+                let begun = if start { &packed[..packed.len() / 2] } else { &[] };
+                let _ = unpacked(coding, [begun, &bytes[..]]);
+            }
+        }
+    }
 }

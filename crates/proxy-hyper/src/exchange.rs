@@ -2,6 +2,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{Method, Response};
 use jiff::Timestamp;
 use llm_formats::ErrorKind;
@@ -9,7 +10,7 @@ use rotator_core::{
     access::Remembered,
     caps::Permit,
     model::{ConfigId, ConfigType, KeyId},
-    record::{RequestId, RequestOutcome, RequestRecord, Trace},
+    record::{RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
 };
 use tokio::time::Instant;
 
@@ -17,6 +18,7 @@ use crate::{
     body::RequestBody,
     connection::{ActiveRequest, Connection},
     error::{Asker, Audience, ProxyError},
+    meter::Meter,
     queue::Client,
     response::ResponseBody,
     worker::{Worker, wall_clock},
@@ -44,6 +46,11 @@ pub(crate) struct Exchange {
     pub(crate) sent_at: Duration,
     /// The status of the head that went to the client; 0 before.
     pub(crate) answered: u16,
+    /// The model that it is for.
+    pub(crate) model: Option<Box<str>>,
+    /// Reads the answer.
+    pub(crate) meter: Option<Box<Meter>>,
+    used: Option<Tokens>,
     ended: Option<(u16, RequestOutcome)>,
     first_byte: Option<Duration>,
     last_byte: Option<Duration>,
@@ -81,6 +88,9 @@ impl Exchange {
             permit: None,
             sent_at: Duration::ZERO,
             answered: 0,
+            model: None,
+            meter: None,
+            used: None,
             ended: None,
             first_byte: None,
             last_byte: None,
@@ -127,8 +137,13 @@ impl Exchange {
     }
 
     /// A piece of the answer came.
-    pub(crate) fn note_frame(&mut self, bytes: usize, is_last: bool) {
-        self.bytes_out += bytes as u64;
+    pub(crate) fn note_frame(&mut self, data: Option<&Bytes>, is_last: bool) {
+        if let Some(data) = data {
+            self.bytes_out += data.len() as u64;
+            if let Some(meter) = &mut self.meter {
+                meter.watch(data);
+            }
+        }
         if self.first_byte.is_none() || is_last {
             let elapsed = self.elapsed();
             self.first_byte.get_or_insert(elapsed);
@@ -139,6 +154,14 @@ impl Exchange {
     /// How it ended. Without this, the client left first.
     pub(crate) fn end(&mut self, status: u16, outcome: RequestOutcome) {
         self.ended = Some((status, outcome));
+        self.settle();
+    }
+
+    /// What has been used is known: all of it, or what the client stayed for.
+    fn settle(&mut self) {
+        if let Some(meter) = self.meter.take() {
+            self.used = meter.settle();
+        }
     }
 
     /// Ends it with an answer of our own.
@@ -159,6 +182,7 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.settle();
         let metrics = &self.worker.metrics;
         let (status, outcome) = self.ended.unwrap_or_else(|| match self.answered {
             // See `Answering`.
@@ -197,6 +221,8 @@ impl Drop for Exchange {
             bytes_in,
             bytes_out: self.bytes_out,
             client: self.connection.client,
+            model: self.model.take(),
+            usage: self.used,
             trace: self.trace.take(),
         });
     }

@@ -10,7 +10,7 @@
 //! 6. `attempt` picks key after key: `send` makes one attempt, for which `rewrite` and `headers` make the upstream's
 //!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing
 //! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
-//!    `content_coding` may have to unpack first
+//!    `content_coding` may have to unpack first; `meter` reads what an LLM's answer used
 //! 8. `exchange` counts and `record` hands over what is kept of the request; `sample` is what failures looked like
 //!
 //! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `drain` ends it all.
@@ -34,6 +34,7 @@ mod headers;
 mod judge;
 mod lazy_timer;
 mod local_exec;
+mod meter;
 mod metrics;
 mod plan;
 mod probe;

@@ -68,7 +68,7 @@ enum OnCut {
 
 /// Turns an upstream's answer into the client's.
 pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering {
-    let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect, failed_stream } =
+    let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect, failed_stream, meter } =
         answer;
     if let Some(upgrade) = upgrade
         && upgrade::is_switched(&response)
@@ -101,6 +101,7 @@ pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering 
         exchange.end(status.as_u16(), RequestOutcome::Completed);
         return Answering::now(Response::from_parts(parts, ResponseBody::Full(None)));
     }
+    exchange.meter = meter;
     let is_error = failed_stream || status.as_u16() >= 400;
     let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
     let mut relay = Relay {
@@ -161,7 +162,7 @@ impl Relay {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting_since = None;
                 let is_last = self.upstream.is_end_stream();
-                self.exchange.note_frame(frame.data_ref().map_or(0, Bytes::len), is_last);
+                self.exchange.note_frame(frame.data_ref(), is_last);
                 if is_last {
                     self.complete();
                 }

@@ -162,7 +162,9 @@ fn admit(
 }
 
 async fn forward(mut exchange: Box<Exchange>, ask: Ask, upgrade: Option<Upgrade>) -> Response<ResponseBody> {
-    match attempt::run(&mut exchange, &ask, upgrade).await {
+    let answer = attempt::run(&mut exchange, &ask, upgrade).await;
+    exchange.model = ask.model().map(Into::into);
+    match answer {
         Ok(answer) => {
             let Ok(response) = relay::respond(exchange, answer).await;
             response

@@ -19,6 +19,7 @@ use crate::{
     model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
     outcome::RuleSet,
     pool::{Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
+    record::TokenCounts,
     store::{KeyUsage, RouteSource, Store, StoreError},
     targets::{RetryBudget, Targets},
 };
@@ -40,6 +41,8 @@ pub struct Route {
     pub gate: Arc<Gate>,
     /// How often its requests may be sent again.
     pub retry_budget: Arc<RetryBudget>,
+    /// What its requests have used.
+    pub tokens: Arc<TokenCounts>,
 }
 
 /// Every active config, by slug.
@@ -312,7 +315,8 @@ impl Routes {
         let new_gate = || Arc::new(Gate::new(self.epoch));
         let gate = before.map_or_else(new_gate, |route| Arc::clone(&route.gate));
         let retry_budget = before.map(|route| Arc::clone(&route.retry_budget)).unwrap_or_default();
-        Route { config, credential, pool, rules, targets, gate, retry_budget }
+        let tokens = before.map(|route| Arc::clone(&route.tokens)).unwrap_or_default();
+        Route { config, credential, pool, rules, targets, gate, retry_budget, tokens }
     }
 }
 

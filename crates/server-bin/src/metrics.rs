@@ -1,11 +1,16 @@
 //! What `/metrics` says beside what the data path counts.
 
 use std::{
+    fmt::Write as _,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Instant,
 };
 
-use rotator_core::routes::{KeyStates, Routes};
+use rotator_core::{
+    model::ConfigType,
+    record::Tokens,
+    routes::{KeyStates, Routes},
+};
 
 use crate::{backends::BUILD, health::Health};
 
@@ -15,7 +20,7 @@ pub fn render(data_path: &str, routes: &Routes, health: &Health, records_dropped
     let [cooling, exhausted, invalid] = resting;
     let active = keys.saturating_sub(at_cap + resting.iter().sum::<usize>());
     let version = env!("CARGO_PKG_VERSION");
-    format!(
+    let text = format!(
         "{data_path}\
          # HELP akr_build_info The version that runs.\n\
          # TYPE akr_build_info gauge\n\
@@ -40,5 +45,23 @@ pub fn render(data_path: &str, routes: &Routes, health: &Health, records_dropped
         u8::from(health.store_is_up()),
         u8::from(health.cache_is_up()),
         records_dropped.load(Relaxed),
-    )
+    );
+    text + &tokens(routes)
+}
+
+/// What each LLM service has used.
+fn tokens(routes: &Routes) -> String {
+    let mut text = String::from(
+        "# HELP akr_tokens_total Tokens that requests to LLM services used, as far as their answers told.\n\
+         # TYPE akr_tokens_total counter\n",
+    );
+    let table = routes.table().load();
+    for route in table.iter().filter(|route| route.config.spec.target.config_type() == ConfigType::Llm) {
+        let slug = &route.config.spec.slug;
+        for (direction, count) in Tokens::BUCKETS.iter().zip(route.tokens.get()) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "akr_tokens_total{{slug=\"{slug}\",direction=\"{direction}\"}} {count}");
+        }
+    }
+    text
 }

@@ -103,6 +103,8 @@ mod tests {
             bytes_in: 0,
             bytes_out: 0,
             client: Ipv4Addr::LOCALHOST.into(),
+            model: None,
+            usage: None,
             trace: None,
         }
     }

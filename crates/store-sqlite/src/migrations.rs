@@ -24,6 +24,7 @@ pub(crate) const REQUESTS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../migrations/requests/0001_init.sql") },
     Migration { version: 2, sql: include_str!("../migrations/requests/0002_trace.sql") },
     Migration { version: 3, sql: include_str!("../migrations/requests/0003_error_samples.sql") },
+    Migration { version: 4, sql: include_str!("../migrations/requests/0004_usage.sql") },
 ];
 
 /// The table that says which steps a file has taken. Its presence tells our files from others'.

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, ConfigSpec},
-    record::RequestOutcome,
+    record::{RequestOutcome, Tokens},
     store::LoggedRequest,
 };
 use serde::Serialize;
@@ -70,8 +70,30 @@ pub(crate) struct RequestView {
     /// The client's address.
     #[schema(value_type = String)]
     client: IpAddr,
+    /// The model that it was for; null when its service is no LLM's, or it named none.
+    #[schema(required)]
+    model: Option<Box<str>>,
+    /// What it used; null when its service is no LLM's, or its answer did not tell.
+    #[schema(required)]
+    usage: Option<UsageView>,
     /// Whether the log tells how it came to its answer: it does when more happened than that the first key answered.
     has_trace: bool,
+}
+
+/// Tokens that a request used, as its upstream told. No token is in two of these.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenUsage)]
+struct UsageView {
+    /// Of the prompt, but for those of the provider's cache.
+    input: u64,
+    /// Of the prompt, read from the provider's cache.
+    cached_read: u64,
+    /// Of the prompt, written to the provider's cache.
+    cache_write: u64,
+    /// Of the answer, but for its reasoning where that is told.
+    output: u64,
+    /// Of the reasoning before the answer, where it is told.
+    reasoning: u64,
 }
 
 /// A request, and how it came to its answer.
@@ -112,8 +134,16 @@ impl RequestView {
             bytes_in: record.bytes_in,
             bytes_out: record.bytes_out,
             client: record.client,
+            model: record.model.clone(),
+            usage: record.usage.map(UsageView::from),
             has_trace: record.trace.is_some(),
         }
+    }
+}
+
+impl From<Tokens> for UsageView {
+    fn from(Tokens { input, cached_read, cache_write, output, reasoning }: Tokens) -> Self {
+        Self { input, cached_read, cache_write, output, reasoning }
     }
 }
 

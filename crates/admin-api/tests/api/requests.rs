@@ -6,7 +6,7 @@ use axum::http::Method;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, KeyId},
-    record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Trace},
+    record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
     store::Store,
 };
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ fn record(number: u8) -> RequestRecord {
         bytes_in: 240,
         bytes_out: 976,
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        model: Some("gpt-5".into()),
+        usage: Some(Tokens { input: 86, cached_read: 1920, cache_write: 7, output: 108, reasoning: 192 }),
         trace: None,
     }
 }
@@ -93,7 +95,8 @@ async fn a_request_is_listed_with_all_that_is_known_of_it() {
         "method": "POST", "path": "/llm/openai/v1/chat/completions",
         "status": 200, "outcome": "completed", "attempts": 1,
         "duration_us": 1_500_000, "first_byte_us": 250_000, "bytes_in": 240, "bytes_out": 976,
-        "client": "192.0.2.1", "has_trace": false,
+        "client": "192.0.2.1", "model": "gpt-5", "has_trace": false,
+        "usage": { "input": 86, "cached_read": 1920, "cache_write": 7, "output": 108, "reasoning": 192 },
     });
     assert_eq!(list["items"], json!([expected]));
 }
@@ -109,13 +112,17 @@ async fn a_request_that_came_to_nothing_is_listed_with_nulls() {
         attempts: 0,
         first_byte_us: None,
         client: Ipv6Addr::LOCALHOST.into(),
+        model: None,
+        usage: None,
         ..record(1)
     };
     let (_api, admin) = scene(vec![nothing]).await;
 
     let item = &admin.get("/requests").await.body["items"][0];
 
-    for field in ["config_id", "config_slug", "config_name", "key_id", "proxy_key", "first_byte_us"] {
+    let unknown =
+        ["config_id", "config_slug", "config_name", "key_id", "proxy_key", "first_byte_us", "model", "usage"];
+    for field in unknown {
         assert_eq!(item.get(field), Some(&Value::Null), "{field}");
     }
     assert_eq!((&item["status"], &item["outcome"]), (&json!(0), &json!("client_gone")));

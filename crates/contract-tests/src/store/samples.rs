@@ -6,7 +6,7 @@ use http::Method;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
-    record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Trace},
+    record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
     secret::Secret,
     store::{AddedKeys, Change, NewKey, PageRequest, Store, StoreError},
 };
@@ -132,6 +132,8 @@ pub(super) fn record(milliseconds: i64) -> RequestRecord {
         bytes_in: 240,
         bytes_out: 976,
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        model: Some("gpt-5".into()),
+        usage: Some(Tokens { input: 86, cached_read: 1920, cache_write: 7, output: 108, reasoning: 192 }),
         trace: Some(Box::new(trace())),
     }
 }
@@ -170,6 +172,8 @@ pub(super) fn sparse_record(milliseconds: i64) -> RequestRecord {
         bytes_in: 0,
         bytes_out: i64::MAX.unsigned_abs(),
         client: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        model: None,
+        usage: None,
         trace: None,
         ..record(milliseconds)
     }

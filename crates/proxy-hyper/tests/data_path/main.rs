@@ -20,6 +20,7 @@ mod http2;
 mod http2_refused;
 mod limits;
 mod malformed;
+mod metering;
 mod outbound_proxy;
 mod paths;
 mod properties;

@@ -2,6 +2,7 @@
 //! success the beginning, as a sample; of either never a key.
 
 mod sample;
+mod tokens;
 mod trace;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use http::Method;
 use jiff::Timestamp;
 
 pub use sample::ErrorSample;
+pub use tokens::{TokenCounts, Tokens};
 pub use trace::{AttemptTrace, PassedOver, Trace};
 
 use crate::model::{ConfigId, KeyId};
@@ -47,6 +49,10 @@ pub struct RequestRecord {
     pub bytes_out: u64,
     /// The client's address.
     pub client: std::net::IpAddr,
+    /// The model that it was for, where its service is an LLM's and it named one.
+    pub model: Option<Box<str>>,
+    /// What it used, where its service is an LLM's and the answer told.
+    pub usage: Option<Tokens>,
     /// How it came to its answer, if there is more to tell.
     pub trace: Option<Box<Trace>>,
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use rotator_core::{
     model::{ConfigId, KeyId},
-    record::{RequestId, RequestOutcome, RequestRecord, Trace},
+    record::{RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
 };
 use rusqlite::{Row, Statement, ToSql, Transaction, types::ToSqlOutput};
 
@@ -20,7 +20,7 @@ use crate::rows;
 
 /// How many records one statement appends: it costs a quarter less than one at a time.
 const ROWS: usize = 16;
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 22;
 
 /// Appends records.
 pub(crate) fn append(tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
@@ -42,7 +42,8 @@ fn insert(rows: usize) -> String {
     let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     format!(
         "INSERT OR ROLLBACK INTO requests (request_id, started_at, config_id, key_id, proxy_key, method, path, status,
-             outcome, attempts, duration_us, first_byte_us, bytes_in, bytes_out, client, trace)
+             outcome, attempts, duration_us, first_byte_us, bytes_in, bytes_out, client, trace,
+             model, tokens_input, tokens_cached_read, tokens_cache_write, tokens_output, tokens_reasoning)
          VALUES {}",
         vec![row.as_str(); rows].join(", ")
     )
@@ -68,6 +69,11 @@ fn write(insert: &mut Statement<'_>, records: &[RequestRecord]) -> rusqlite::Res
         values.bind(rows::to_integer(record.bytes_out))?;
         values.bind(Octets::from(record.client))?;
         values.bind(record.trace.as_deref().map(trace_text).transpose()?)?;
+        values.bind(record.model.as_deref())?;
+        let usage = record.usage.map(Tokens::buckets);
+        for bucket in 0..Tokens::BUCKETS.len() {
+            values.bind(usage.map(|buckets| rows::to_integer(buckets[bucket])))?;
+        }
     }
     insert.raw_execute().map(drop)
 }
@@ -136,8 +142,22 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<RequestRecord>> {
         bytes_in: rows::count(row.get("bytes_in")?),
         bytes_out: rows::count(row.get("bytes_out")?),
         client,
+        model: row.get("model")?,
+        usage: usage(row)?,
         // One that a newer version wrote may make no sense to us; the record does.
         trace: trace.and_then(|text| serde_json::from_str(text).ok()),
+    }))
+}
+
+fn usage(row: &Row<'_>) -> rusqlite::Result<Option<Tokens>> {
+    let bucket = |name| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(name)?.map(rows::count));
+    let Some(input) = bucket("tokens_input")? else { return Ok(None) };
+    Ok(Some(Tokens {
+        input,
+        cached_read: bucket("tokens_cached_read")?.unwrap_or_default(),
+        cache_write: bucket("tokens_cache_write")?.unwrap_or_default(),
+        output: bucket("tokens_output")?.unwrap_or_default(),
+        reasoning: bucket("tokens_reasoning")?.unwrap_or_default(),
     }))
 }
 

@@ -28,6 +28,8 @@ fn record(started_at: Timestamp) -> RequestRecord {
         bytes_in: 0,
         bytes_out: 0,
         client: Ipv4Addr::LOCALHOST.into(),
+        model: None,
+        usage: None,
         trace: None,
     }
 }
