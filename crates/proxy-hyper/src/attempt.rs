@@ -64,7 +64,7 @@ impl Answer {
             idle_timeout: spec.limits.idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
             dialect: client_dialect(&spec.target),
             failed_stream: shown.failed_stream,
-            meter: Meter::of(ask, &response),
+            meter: Meter::of(ask, picked.slot().id, &response),
             response,
             picked,
             lease,

@@ -4,7 +4,12 @@ use std::{io, sync::Arc};
 
 use http::{HeaderMap, Method, Response, header};
 use llm_formats::{Usage, UsageReader};
-use rotator_core::{model::ConfigType, record::Tokens, routes::Route};
+use rotator_core::{
+    model::{ConfigType, KeyId},
+    record::Tokens,
+    routes::Route,
+};
+use tokio::time::Instant;
 
 use crate::{answer_body::AnswerBody, attempt::Ask, content_coding::Unpacker, service::is_event_stream};
 
@@ -18,6 +23,7 @@ pub(crate) struct Meter {
     is_over: bool,
     /// Who has used what it used.
     route: Arc<Route>,
+    key: KeyId,
 }
 
 /// An answer's text.
@@ -29,7 +35,7 @@ struct Text {
 
 impl Meter {
     /// `None` for an answer that tells nothing, or in a way that we cannot read.
-    pub(crate) fn of(ask: &Ask, response: &Response<AnswerBody>) -> Option<Box<Self>> {
+    pub(crate) fn of(ask: &Ask, key: KeyId, response: &Response<AnswerBody>) -> Option<Box<Self>> {
         // Who asks for a stored answer with a GET is told again what that used.
         let is_metered = ask.route.config.spec.target.config_type() == ConfigType::Llm
             && ask.outbound.method == Method::POST
@@ -53,7 +59,7 @@ impl Meter {
             }
             _ => return None,
         };
-        Some(Box::new(Self { answer, is_over: false, route: Arc::clone(&ask.route) }))
+        Some(Box::new(Self { answer, is_over: false, route: Arc::clone(&ask.route), key }))
     }
 
     /// Reads the next bytes.
@@ -68,7 +74,7 @@ impl Meter {
         let Usage { input, cached_read, cache_write, output, reasoning } =
             self.answer.text().reader.usage()?;
         let tokens = Tokens { input, cached_read, cache_write, output, reasoning };
-        self.route.tokens.add(tokens);
+        self.route.charge(self.key, tokens, Instant::now().into_std());
         Some(tokens)
     }
 }

@@ -188,6 +188,7 @@ fn enter(route: &Route, now: Instant) -> Result<Option<Permit>, ProxyError> {
             ("this service serves as many requests as it may at a time", Duration::from_secs(1))
         }
         Err(Closed::For(wait)) => ("this service has served as many requests as it may in a minute", wait),
+        Err(Closed::UsedUp(wait)) => ("this service has used as many tokens as it may in a minute", wait),
     };
     Err(ProxyError { retry_after: Some(retry_after), ..ProxyError::new(ErrorKind::RateLimited, message) })
 }

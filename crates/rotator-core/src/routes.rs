@@ -19,7 +19,7 @@ use crate::{
     model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
     outcome::RuleSet,
     pool::{Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
-    record::TokenCounts,
+    record::{TokenCounts, Tokens},
     store::{KeyUsage, RouteSource, Store, StoreError},
     targets::{RetryBudget, Targets},
 };
@@ -90,6 +90,15 @@ impl Route {
     /// Whether it takes the proxy key in the body.
     pub fn takes_body_key(&self) -> bool {
         matches!(self.config.spec.target, Target::Llm { body_api_key: true, .. })
+    }
+
+    /// Counts what a request has used that a key served.
+    pub fn charge(&self, key: KeyId, tokens: Tokens, now: Instant) {
+        self.tokens.add(tokens);
+        self.pool.charge(key, tokens.total(), now);
+        if self.config.spec.caps.tokens_per_minute.is_some() {
+            self.gate.charge(tokens.total(), now);
+        }
     }
 }
 

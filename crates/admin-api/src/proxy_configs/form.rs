@@ -75,10 +75,15 @@ pub(crate) struct ProxyConfigForm {
     max_concurrent: Option<u32>,
     /// Requests in any minute, at most. No bound by default.
     max_per_minute: Option<u32>,
+    /// Of an LLM service: tokens in any minute, after which no more requests are let in. What a request uses is known when
+    /// it has been served, so those that are in by then go on. No bound by default.
+    max_tokens_per_minute: Option<u32>,
     /// Of each key: requests at a time, at most. No bound by default.
     key_max_concurrent: Option<u32>,
     /// Of each key: requests in any minute, at most. No bound by default.
     key_max_per_minute: Option<u32>,
+    /// Of each key of an LLM service: tokens in any minute, after which it gets no more requests. No bound by default.
+    key_max_tokens_per_minute: Option<u32>,
     /// How long a request may wait for a key when all of them rest, in milliseconds. Not at all by default.
     max_queue_wait_ms: Option<u64>,
     /// Headers set on every request. Shown in clear: keys belong into the pool.
@@ -155,8 +160,10 @@ impl ProxyConfigForm {
                 max_body_bytes: self.max_body_bytes,
                 max_concurrent: self.max_concurrent,
                 max_per_minute: self.max_per_minute,
+                max_tokens_per_minute: self.max_tokens_per_minute,
                 key_max_concurrent: self.key_max_concurrent,
                 key_max_per_minute: self.key_max_per_minute,
+                key_max_tokens_per_minute: self.key_max_tokens_per_minute,
                 max_queue_wait_ms: self.max_queue_wait_ms,
                 set_headers: self.set_headers.unwrap_or_default(),
                 remove_headers: self.remove_headers.unwrap_or_default(),

@@ -82,12 +82,18 @@ pub(crate) struct ProxyConfigView {
     /// Requests in any minute, at most.
     #[schema(required)]
     max_per_minute: Option<u32>,
+    /// Tokens in any minute, after which no more requests are let in.
+    #[schema(required)]
+    max_tokens_per_minute: Option<u32>,
     /// Of each key: requests at a time, at most.
     #[schema(required)]
     key_max_concurrent: Option<u32>,
     /// Of each key: requests in any minute, at most.
     #[schema(required)]
     key_max_per_minute: Option<u32>,
+    /// Of each key: tokens in any minute, after which it gets no more requests.
+    #[schema(required)]
+    key_max_tokens_per_minute: Option<u32>,
     /// How long a request may wait for a key when all of them rest, in milliseconds; null means not at all.
     #[schema(required)]
     max_queue_wait_ms: Option<u64>,
@@ -161,8 +167,10 @@ impl ProxyConfigView {
             max_body_bytes: options.max_body_bytes,
             max_concurrent: options.max_concurrent,
             max_per_minute: options.max_per_minute,
+            max_tokens_per_minute: options.max_tokens_per_minute,
             key_max_concurrent: options.key_max_concurrent,
             key_max_per_minute: options.key_max_per_minute,
+            key_max_tokens_per_minute: options.key_max_tokens_per_minute,
             max_queue_wait_ms: options.max_queue_wait_ms,
             set_headers: options.set_headers,
             remove_headers: options.remove_headers,

@@ -7,9 +7,9 @@ use tokio::sync::Semaphore;
 
 use crate::support::{
     Gateway, Running, Upstream,
-    client::Answer,
+    client::{Answer, open, read_until},
     eventually,
-    upstream::{RawUpstream, ok, read_head},
+    upstream::{EVENT_STREAM, RawUpstream, chunk, ok, read_head, until_closed},
 };
 
 async fn capped(url: &str, keys: &[&str], cap: impl FnOnce(&mut ConfigOptions)) -> Running {
@@ -162,4 +162,110 @@ async fn a_request_waits_no_longer_than_it_may_and_not_for_what_comes_later() {
     let started = std::time::Instant::now();
     assert_eq!(gateway.get("/proxy/svc/x").await.status, 429);
     assert!(started.elapsed() < Duration::from_millis(290), "the key comes back in a minute: why wait");
+}
+
+/// An LLM that uses 60 tokens for each question.
+async fn talkative() -> Upstream {
+    Upstream::reply(|_| {
+        let mut answer = ok(
+            r#"{"usage":{"prompt_tokens":40,"completion_tokens":20,"prompt_tokens_details":{"cached_tokens":30}}}"#,
+        );
+        answer.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        answer
+    })
+    .await
+}
+
+async fn llm(url: &str, keys: &[&str], cap: impl FnOnce(&mut ConfigOptions)) -> Running {
+    let gateway = Gateway::new().llm("ai", "openai_compatible", url, keys);
+    gateway.with(|fields| cap(&mut fields.options)).start().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_has_used_its_tokens_lets_nobody_in() {
+    let upstream = talkative().await;
+    let gateway = llm(&upstream.url(), &["k1", "k2"], |o| o.max_tokens_per_minute = Some(120)).await;
+
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        answers.push(gateway.post("/llm/ai/v1/chat/completions", "{}").await);
+    }
+
+    assert_eq!(answers.iter().map(|answer| answer.status.as_u16()).collect::<Vec<_>>(), [200, 200, 429, 429]);
+    let wait: u64 = answers[2].header("retry-after").parse().unwrap();
+    assert!((40..=61).contains(&wait), "{wait}");
+    let message = answers[2].json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("as many tokens as it may"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_has_used_its_tokens_is_passed_over() {
+    let upstream = talkative().await;
+    let gateway = llm(&upstream.url(), &["k1", "k2"], |o| o.key_max_tokens_per_minute = Some(100)).await;
+
+    for _ in 0..4 {
+        assert_eq!(gateway.post("/llm/ai/v1/chat/completions", "{}").await.status, 200);
+    }
+    let refused = gateway.post("/llm/ai/v1/chat/completions", "{}").await;
+
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 40);
+    let seen = upstream.seen("authorization");
+    assert_eq!(["k1", "k2"].map(|key| seen.iter().filter(|seen| seen.ends_with(key)).count()), [2, 2]);
+    let trace = gateway.records(5).await.into_iter().find_map(|record| record.trace).unwrap();
+    assert!(trace.passed_over.iter().all(|passed| &*passed.why == "at_limit"), "{trace:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_token_is_counted_once_however_many_ask_at_a_time() {
+    const REQUESTS: usize = 64;
+    let upstream = talkative().await;
+    let gateway = Arc::new(
+        llm(&upstream.url(), &["k1", "k2", "k3"], |o| {
+            o.max_tokens_per_minute = Some(60 * u32::try_from(REQUESTS).unwrap() + 1);
+        })
+        .await,
+    );
+
+    let asked: Vec<_> = (0..REQUESTS)
+        .map(|_| {
+            let gateway = Arc::clone(&gateway);
+            tokio::spawn(async move { gateway.post("/llm/ai/v1/chat/completions", "{}").await.status })
+        })
+        .collect();
+    for asked in asked {
+        assert_eq!(asked.await.unwrap(), 200);
+    }
+
+    // One token is left: one more is let in, and then none.
+    assert_eq!(gateway.post("/llm/ai/v1/chat/completions", "{}").await.status, 200);
+    assert_eq!(gateway.post("/llm/ai/v1/chat/completions", "{}").await.status, 429);
+    let table = gateway.routes.table().load();
+    let used = table.iter().next().unwrap().tokens.get();
+    assert_eq!(used, [10, 30, 0, 20, 0].map(|tokens| tokens * (REQUESTS as u64 + 1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_a_stream_whose_client_left_are_counted() {
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        read_head(&mut socket).await;
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, EVENT_STREAM).await;
+        let start = "data: {\"message\":{\"usage\":{\"input_tokens\":500,\"output_tokens\":1}}}\n\n";
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, &chunk(start)).await;
+        until_closed(&mut socket).await;
+    })
+    .await;
+    let gateway = Gateway::new()
+        .llm("claude", "anthropic_native", &upstream.url(), &["k1"])
+        .with(|fields| fields.options.key_max_tokens_per_minute = Some(501))
+        .start()
+        .await;
+
+    let request = http::Request::post("/llm/claude/v1/messages");
+    let mut answer = open(gateway.address, request, "{}".into()).await;
+    read_until(answer.body_mut(), "\n\n").await;
+    drop(answer);
+    gateway.records(1).await;
+
+    assert_eq!(gateway.post("/llm/claude/v1/messages", "{}").await.status, 429);
 }

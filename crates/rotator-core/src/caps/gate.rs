@@ -14,6 +14,7 @@ use crate::model::Caps;
 pub struct Gate {
     inside: AtomicU32,
     minute: RateWindow,
+    tokens: RateWindow,
 }
 
 /// A request inside, until it is dropped.
@@ -27,12 +28,14 @@ pub enum Closed {
     Full,
     /// As many came in the last minute as may.
     For(Duration),
+    /// Those that came have used as many tokens in the last minute as they may.
+    UsedUp(Duration),
 }
 
 impl Gate {
     /// An empty one.
     pub fn new(epoch: Instant) -> Self {
-        Self { inside: AtomicU32::new(0), minute: RateWindow::new(epoch) }
+        Self { inside: AtomicU32::new(0), minute: RateWindow::new(epoch), tokens: RateWindow::new(epoch) }
     }
 
     /// Lets a request in, if these caps allow it; `None` for caps that need no permit.
@@ -45,10 +48,21 @@ impl Gate {
                 Some(Permit(Arc::clone(self)))
             }
         };
+        if let Some(limit) = caps.tokens_per_minute {
+            let wait = self.tokens.wait(limit.get(), now);
+            if !wait.is_zero() {
+                return Err(Closed::UsedUp(wait));
+            }
+        }
         if let Some(limit) = caps.per_minute {
             self.minute.take(limit.get(), now).map_err(Closed::For)?;
         }
         Ok(permit)
+    }
+
+    /// Counts the tokens that a request has used.
+    pub fn charge(&self, tokens: u64, now: Instant) {
+        self.tokens.charge(tokens, now);
     }
 }
 
@@ -65,7 +79,11 @@ mod tests {
     use super::*;
 
     fn caps(concurrent: u32, per_minute: u32) -> Caps {
-        Caps { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(per_minute) }
+        Caps {
+            concurrent: NonZeroU32::new(concurrent),
+            per_minute: NonZeroU32::new(per_minute),
+            ..Caps::default()
+        }
     }
 
     #[test]
@@ -87,6 +105,21 @@ mod tests {
         assert!(gate.enter(&caps(5, 1), now).is_ok());
         assert!(matches!(gate.enter(&caps(5, 1), now), Err(Closed::For(_))));
         assert_eq!(gate.inside.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn who_comes_when_all_tokens_are_used_is_refused_and_takes_no_place() {
+        let start = Instant::now();
+        let gate = Arc::new(Gate::new(start));
+        let caps = Caps { tokens_per_minute: NonZeroU32::new(100), ..caps(5, 1) };
+        let enter = |seconds| gate.enter(&caps, start + Duration::from_secs(seconds));
+
+        gate.charge(100, start);
+
+        assert_eq!(enter(1).unwrap_err(), Closed::UsedUp(Duration::from_mins(1)));
+        assert_eq!(gate.inside.load(Relaxed), 0);
+        // Nor in the minute.
+        assert!(enter(61).is_ok());
     }
 
     #[test]

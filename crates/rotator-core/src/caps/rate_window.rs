@@ -3,8 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many requests there were in the last minute, to the second: never more than a limit in any minute, and up to a
-/// second's worth fewer.
+/// How many requests or tokens there were in the last minute, to the second: never more than a limit in any minute, and
+/// up to a second's worth fewer.
 #[derive(Debug)]
 pub struct RateWindow {
     epoch: Instant,
@@ -17,8 +17,8 @@ const PLACES: usize = 61;
 
 #[derive(Debug, Clone)]
 struct Seconds {
-    counts: [u32; PLACES],
-    sum: u32,
+    counts: [u64; PLACES],
+    sum: u64,
     /// The latest second that something was counted in.
     latest: u64,
 }
@@ -36,22 +36,32 @@ impl RateWindow {
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
         let since = now.saturating_duration_since(self.epoch);
         seconds.advance(since.as_secs());
-        if seconds.sum >= limit {
+        if seconds.sum >= limit.into() {
             return Err(seconds.until_room(limit).saturating_sub(since));
         }
-        let latest = place(seconds.latest);
-        seconds.counts[latest] += 1;
-        seconds.sum += 1;
-        Ok(limit - seconds.sum)
+        seconds.add(1);
+        let sum = u32::try_from(seconds.sum).unwrap_or(limit);
+        Ok(limit.saturating_sub(sum))
     }
 
-    /// How long until one more request has room; nothing if it has.
+    /// Counts what has been used already, however much there is room for.
+    pub fn charge(&self, count: u64, now: Instant) {
+        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        seconds.advance(now.saturating_duration_since(self.epoch).as_secs());
+        seconds.add(count);
+    }
+
+    /// How long until there is room for one more; nothing if there is.
     pub fn wait(&self, limit: u32, now: Instant) -> Duration {
         // A copy, because asking about a later time must not forget what is still in the window.
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let since = now.saturating_duration_since(self.epoch);
         seconds.advance(since.as_secs());
-        if seconds.sum < limit { Duration::ZERO } else { seconds.until_room(limit).saturating_sub(since) }
+        if seconds.sum < limit.into() {
+            Duration::ZERO
+        } else {
+            seconds.until_room(limit).saturating_sub(since)
+        }
     }
 }
 
@@ -66,13 +76,20 @@ impl Seconds {
         self.latest = self.latest.max(second);
     }
 
+    fn add(&mut self, count: u64) {
+        // Absurd counts must not overflow the sum.
+        let added = count.min(u64::MAX - self.sum);
+        self.counts[place(self.latest)] += added;
+        self.sum += added;
+    }
+
     /// When fewer than `limit` will be left, counted from the epoch.
     fn until_room(&self, limit: u32) -> Duration {
         let mut left = self.sum;
         let oldest = self.latest.saturating_sub(SECONDS - 1);
         for second in oldest..=self.latest {
             left -= self.counts[place(second)];
-            if left < limit {
+            if left < limit.into() {
                 return Duration::from_secs(second + SECONDS);
             }
         }
@@ -118,6 +135,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_charged_counts_whole_and_leaves_the_window_a_minute_later() {
+        let start = Instant::now();
+        let window = RateWindow::new(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let wait = |seconds| window.wait(100, at(seconds)).as_secs();
+
+        window.charge(99, at(0));
+        assert_eq!(wait(0), 0);
+        window.charge(300, at(10));
+        assert_eq!((wait(10), wait(61), wait(70), wait(71)), (61, 10, 1, 0));
+        assert!(window.take(100, at(70)).is_err() && window.take(100, at(71)).is_ok());
+        window.charge(u64::MAX, at(72));
+        window.charge(u64::MAX, at(73));
+        assert_eq!((wait(74), wait(133), wait(134)), (59, 0, 0));
+    }
+
+    #[test]
+    fn many_at_once_charge_all_that_they_used() {
+        let (window, start) = (RateWindow::new(Instant::now()), Instant::now());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..100).for_each(|_| window.charge(7, start)));
+            }
+        });
+
+        assert!(window.wait(5_600, start) > Duration::ZERO);
+        assert_eq!(window.wait(5_601, start), Duration::ZERO);
     }
 
     #[test]

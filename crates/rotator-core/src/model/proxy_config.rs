@@ -138,6 +138,8 @@ pub struct Caps {
     pub concurrent: Option<NonZeroU32>,
     /// Requests in any minute.
     pub per_minute: Option<NonZeroU32>,
+    /// Tokens in any minute, as far as that can be: what a request uses is known when it has been served.
+    pub tokens_per_minute: Option<NonZeroU32>,
 }
 
 /// Bounds of one config; `None` means the server's own.

@@ -1,4 +1,8 @@
-use std::{num::NonZeroU32, sync::Arc, time::Instant};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Health, KeySlot};
 use crate::{caps::RateWindow, model::Caps};
@@ -6,8 +10,36 @@ use crate::{caps::RateWindow, model::Caps};
 /// What each key of a pool may do at most, and what it has done.
 pub(super) struct Capped {
     concurrent: u32,
-    /// A limit, and a window for each key, in the order of the keys.
-    per_minute: Option<(u32, Box<[Arc<RateWindow>]>)>,
+    requests: Option<Windows>,
+    tokens: Option<Windows>,
+}
+
+/// A limit in a minute, and a window for each key, in the order of the keys.
+struct Windows {
+    limit: u32,
+    of_keys: Box<[Arc<RateWindow>]>,
+}
+
+impl Windows {
+    fn new(
+        limit: Option<NonZeroU32>,
+        slots: &[Arc<KeySlot>],
+        before: Option<(&[Arc<KeySlot>], &Self)>,
+        epoch: Instant,
+    ) -> Option<Self> {
+        let known = |slot: &Arc<KeySlot>| {
+            let (slots, windows) = before?;
+            let place = slots.binary_search_by_key(&slot.id, |slot| slot.id).ok()?;
+            windows.of_keys.get(place).cloned()
+        };
+        let window = |slot| known(slot).unwrap_or_else(|| Arc::new(RateWindow::new(epoch)));
+        Some(Self { limit: limit?.get(), of_keys: slots.iter().map(window).collect() })
+    }
+
+    /// How long until a key has room; nothing if it has.
+    fn wait(&self, place: usize, now: Instant) -> Duration {
+        self.of_keys.get(place).map_or(Duration::ZERO, |window| window.wait(self.limit, now))
+    }
 }
 
 impl Capped {
@@ -21,33 +53,35 @@ impl Capped {
         if caps == Caps::default() {
             return None;
         }
-        let known = |slot: &Arc<KeySlot>| {
-            let (slots, capped) = before?;
-            let place = slots.binary_search_by_key(&slot.id, |slot| slot.id).ok()?;
-            capped.per_minute.as_ref()?.1.get(place).cloned()
+        let windows = |limit, of: fn(&Self) -> Option<&Windows>| {
+            let before = before.and_then(|(slots, capped)| Some((&**slots, of(capped)?)));
+            Windows::new(limit, slots, before, epoch)
         };
-        let window = |slot| known(slot).unwrap_or_else(|| Arc::new(RateWindow::new(epoch)));
-        let per_minute = caps.per_minute.map(|limit| (limit.get(), slots.iter().map(window).collect()));
-        Some(Self { concurrent: caps.concurrent.map_or(u32::MAX, NonZeroU32::get), per_minute })
+        Some(Self {
+            concurrent: caps.concurrent.map_or(u32::MAX, NonZeroU32::get),
+            requests: windows(caps.per_minute, |capped| capped.requests.as_ref()),
+            tokens: windows(caps.tokens_per_minute, |capped| capped.tokens.as_ref()),
+        })
     }
 
     /// Whether a key may do one request more.
     pub(super) fn has_room(&self, place: usize, slot: &KeySlot, now: Instant) -> bool {
-        slot.in_flight() < self.concurrent
-            && self.window(place).is_none_or(|(limit, window)| window.wait(limit, now).is_zero())
+        let mut windows = [&self.requests, &self.tokens].into_iter().flatten();
+        slot.in_flight() < self.concurrent && windows.all(|windows| windows.wait(place, now).is_zero())
     }
 
     /// Counts one request of a key that has just been picked for it; `false` if it has no room. A key that has done all
     /// it may rests until it may do more: so nobody looks at it in vain.
     pub(super) fn take(&self, place: usize, slot: &Arc<KeySlot>, now: Instant, health: &Health) -> bool {
         // The request itself is in flight already.
-        if slot.in_flight() > self.concurrent {
+        if slot.in_flight() > self.concurrent || self.rest_if_used_up(place, slot, now, health) {
             return false;
         }
-        let Some((limit, window)) = self.window(place) else { return true };
-        match window.take(limit, now) {
+        let Some(Windows { limit, of_keys }) = &self.requests else { return true };
+        let Some(window) = of_keys.get(place) else { return true };
+        match window.take(*limit, now) {
             Ok(0) => {
-                health.rest_at_cap(slot, window.wait(limit, now), now);
+                health.rest_at_cap(slot, window.wait(*limit, now), now);
                 true
             }
             Ok(_) => true,
@@ -58,14 +92,27 @@ impl Capped {
         }
     }
 
+    /// Counts the tokens that a key's request has used.
+    pub(super) fn charge(&self, place: usize, slot: &KeySlot, tokens: u64, now: Instant, health: &Health) {
+        if let Some(window) = self.tokens.as_ref().and_then(|windows| windows.of_keys.get(place)) {
+            window.charge(tokens, now);
+            self.rest_if_used_up(place, slot, now, health);
+        }
+    }
+
     /// Whether keys may be picked for so many requests at a time only.
     pub(super) fn bounds_work(&self) -> bool {
         self.concurrent < u32::MAX
     }
 
-    fn window(&self, place: usize) -> Option<(u32, &RateWindow)> {
-        let (limit, windows) = self.per_minute.as_ref()?;
-        Some((*limit, windows.get(place)?))
+    /// Lets a key rest that has used all the tokens it may; whether it has.
+    fn rest_if_used_up(&self, place: usize, slot: &KeySlot, now: Instant, health: &Health) -> bool {
+        let wait = self.tokens.as_ref().map_or(Duration::ZERO, |windows| windows.wait(place, now));
+        let is_used_up = !wait.is_zero();
+        if is_used_up {
+            health.rest_at_cap(slot, wait, now);
+        }
+        is_used_up
     }
 }
 
@@ -74,7 +121,6 @@ mod tests {
     use std::{
         sync::atomic::{AtomicU32, Ordering::Relaxed},
         thread,
-        time::Duration,
     };
 
     use super::{
@@ -88,7 +134,11 @@ mod tests {
 
     /// A pool whose keys may do no more than this.
     fn capped(strategy: Strategy, keys: i64, concurrent: u32, per_minute: u32, start: Instant) -> KeyPool {
-        let caps = Caps { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(per_minute) };
+        let caps = Caps {
+            concurrent: NonZeroU32::new(concurrent),
+            per_minute: NonZeroU32::new(per_minute),
+            ..Caps::default()
+        };
         pool(strategy, keys).capped(caps, None, start)
     }
 
@@ -151,7 +201,7 @@ mod tests {
     #[test]
     fn what_keys_have_done_counts_on_in_the_next_snapshot() {
         let start = Instant::now();
-        let caps = Caps { concurrent: None, per_minute: NonZeroU32::new(2) };
+        let caps = Caps { per_minute: NonZeroU32::new(2), ..Caps::default() };
         let old = capped(Strategy::RoundRobin, 2, 0, 2, start);
         (0..3).for_each(|turn| drop(pick_at(&old, turn, start)));
 
@@ -175,5 +225,47 @@ mod tests {
             assert_eq!(pool.count_at_cap(start + Duration::from_secs(63)), 0);
         }
         assert_eq!(pool(Strategy::RoundRobin, 2).count_at_cap(Instant::now()), 0);
+    }
+
+    fn token_capped(strategy: Strategy, keys: i64, tokens: u32, start: Instant) -> KeyPool {
+        let caps = Caps { tokens_per_minute: NonZeroU32::new(tokens), ..Caps::default() };
+        pool(strategy, keys).capped(caps, None, start)
+    }
+
+    #[test]
+    fn a_key_that_has_used_its_tokens_is_passed_over_until_the_minute_is_over() {
+        for strategy in STRATEGIES {
+            let start = Instant::now();
+            let pool = token_capped(strategy, 2, 100, start);
+            let at = |seconds| start + Duration::from_secs(seconds);
+
+            // However many enter before it is known what they use.
+            let picked: Vec<_> = (0..10).map(|turn| pick_at(&pool, turn, start).unwrap()).collect();
+            let first = picked[0].slot().id;
+            pool.charge(first, 99, start);
+            assert!((0..20).any(|turn| pick_at(&pool, turn, start).unwrap().slot().id == first));
+            pool.charge(first, 1, at(1));
+            let others = (0..20).map(|turn| pick_at(&pool, turn, at(2)).unwrap().slot().id);
+            assert!(others.into_iter().all(|id| id != first), "{strategy:?}");
+            let second = pick_at(&pool, 0, at(2)).unwrap().slot().id;
+            pool.charge(second, 1_000, at(2));
+            assert!(pick_at(&pool, 0, at(3)).is_none());
+            // 99 tokens have left the window, 1 has not.
+            assert_eq!(pick_at(&pool, 0, at(62)).unwrap().slot().id, first, "{strategy:?}");
+            assert!((0..40).any(|turn| pick_at(&pool, turn, at(64)).unwrap().slot().id == second));
+        }
+    }
+
+    #[test]
+    fn what_keys_have_used_counts_on_in_the_next_snapshot_and_for_requests_of_an_older_one() {
+        let start = Instant::now();
+        let caps = Caps { tokens_per_minute: NonZeroU32::new(100), ..Caps::default() };
+        let old = token_capped(Strategy::RoundRobin, 1, 100, start);
+        let picked = pick_at(&old, 0, start).unwrap();
+        let new = pool(Strategy::RoundRobin, 1).capped(caps, Some(&old), start);
+        assert!(pick_at(&new, 0, start).is_some());
+
+        old.charge(picked.slot().id, 100, start);
+        assert!(pick_at(&new, 0, start).is_none());
     }
 }

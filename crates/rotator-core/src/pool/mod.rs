@@ -193,6 +193,13 @@ impl KeyPool {
         }
     }
 
+    /// Counts the tokens that a key's request has used, where that is capped.
+    pub fn charge(&self, key: KeyId, tokens: u64, now: Instant) {
+        if let (Some(caps), Ok(place)) = (&self.caps, self.slots.binary_search_by_key(&key, |slot| slot.id)) {
+            caps.charge(place, &self.slots[place], tokens, now, &self.health);
+        }
+    }
+
     /// Whether a key may only be waiting for its requests to end.
     pub fn may_be_at_work(&self) -> bool {
         self.caps.as_ref().is_some_and(Capped::bounds_work)

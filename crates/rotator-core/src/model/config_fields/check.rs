@@ -59,18 +59,27 @@ impl Checks {
         ms.map(Duration::from_millis)
     }
 
-    fn caps(
+    fn cap(&mut self, field: &'static str, most: Option<u32>) -> Option<NonZeroU32> {
+        if most == Some(0) {
+            self.fail(field, "must be at least 1; leave it out for no bound");
+        }
+        most.and_then(NonZeroU32::new)
+    }
+
+    fn token_cap(
         &mut self,
-        concurrent: (&'static str, Option<u32>),
-        per_minute: (&'static str, Option<u32>),
-    ) -> Caps {
-        let mut cap = |(field, most): (&'static str, Option<u32>)| {
-            if most == Some(0) {
-                self.fail(field, "must be at least 1; leave it out for no bound");
-            }
-            most.and_then(NonZeroU32::new)
-        };
-        Caps { concurrent: cap(concurrent), per_minute: cap(per_minute) }
+        field: &'static str,
+        most: Option<u32>,
+        target: Option<&Target>,
+    ) -> Option<NonZeroU32> {
+        if most.is_some() && matches!(target, Some(Target::Generic { .. })) {
+            self.fail(
+                field,
+                "is for LLM services only: other answers do not tell what they used; leave it out",
+            );
+            return None;
+        }
+        self.cap(field, most)
     }
 
     fn header_name(&mut self, field: &'static str, name: &str) -> Option<HeaderName> {
@@ -95,12 +104,24 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
         let strategy: Option<Strategy> = checks.optional("strategy", text(fields.strategy.as_ref()));
         let limits = limits(&fields.options, &mut checks);
         let options = &fields.options;
-        let caps = checks
-            .caps(("max_concurrent", options.max_concurrent), ("max_per_minute", options.max_per_minute));
-        let key_caps = checks.caps(
-            ("key_max_concurrent", options.key_max_concurrent),
-            ("key_max_per_minute", options.key_max_per_minute),
-        );
+        let caps = Caps {
+            concurrent: checks.cap("max_concurrent", options.max_concurrent),
+            per_minute: checks.cap("max_per_minute", options.max_per_minute),
+            tokens_per_minute: checks.token_cap(
+                "max_tokens_per_minute",
+                options.max_tokens_per_minute,
+                target.as_ref(),
+            ),
+        };
+        let key_caps = Caps {
+            concurrent: checks.cap("key_max_concurrent", options.key_max_concurrent),
+            per_minute: checks.cap("key_max_per_minute", options.key_max_per_minute),
+            tokens_per_minute: checks.token_cap(
+                "key_max_tokens_per_minute",
+                options.key_max_tokens_per_minute,
+                target.as_ref(),
+            ),
+        };
         let headers = header_rules(&fields.options, &mut checks);
         check_rules(&fields.options.rules, &mut checks);
         let sticky_header = text(fields.options.sticky_header.as_ref())

@@ -77,12 +77,18 @@ pub struct ConfigOptions {
     /// Requests in any minute, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_minute: Option<u32>,
+    /// Of an `LLM` config: tokens in any minute, after which no more requests are let in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens_per_minute: Option<u32>,
     /// Of each key: requests at a time, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_max_concurrent: Option<u32>,
     /// Of each key: requests in any minute, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_max_per_minute: Option<u32>,
+    /// Of each key of an `LLM` config: tokens in any minute, after which it gets no more requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_max_tokens_per_minute: Option<u32>,
     /// How long a request may wait for a key when all of them rest, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_queue_wait_ms: Option<u64>,

@@ -71,8 +71,10 @@ impl From<&ConfigSpec> for ConfigOptions {
             max_body_bytes: spec.limits.max_body_bytes,
             max_concurrent: spec.caps.concurrent.map(NonZeroU32::get),
             max_per_minute: spec.caps.per_minute.map(NonZeroU32::get),
+            max_tokens_per_minute: spec.caps.tokens_per_minute.map(NonZeroU32::get),
             key_max_concurrent: spec.key_caps.concurrent.map(NonZeroU32::get),
             key_max_per_minute: spec.key_caps.per_minute.map(NonZeroU32::get),
+            key_max_tokens_per_minute: spec.key_caps.tokens_per_minute.map(NonZeroU32::get),
             max_queue_wait_ms: spec.limits.queue_wait.map(ms),
             set_headers: rules
                 .set

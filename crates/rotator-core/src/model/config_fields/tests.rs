@@ -33,7 +33,7 @@ fn llm() -> ConfigFields {
     }
 }
 
-/// Every optional field set, to something other than its default.
+/// Every optional field set that is not an LLM service's alone, to something other than its default.
 fn full_options() -> ConfigOptions {
     ConfigOptions {
         more_targets: vec![
@@ -49,8 +49,10 @@ fn full_options() -> ConfigOptions {
         max_body_bytes: Some(1),
         max_concurrent: Some(1),
         max_per_minute: Some(2),
+        max_tokens_per_minute: None,
         key_max_concurrent: Some(3),
         key_max_per_minute: Some(u32::MAX),
+        key_max_tokens_per_minute: None,
         max_queue_wait_ms: Some(4),
         set_headers: [("x-Team", "a"), ("X-Region", "eu\t1"), ("anthropic-beta", "")]
             .map(|(name, value)| (name.into(), value.into()))
@@ -102,7 +104,12 @@ fn a_spec_comes_back_from_its_form() {
         api_format: some("anthropic_native"),
         output_format: some("openai"),
         strategy: some("conversation_hash"),
-        options: ConfigOptions { body_api_key: true, ..full_options() },
+        options: ConfigOptions {
+            body_api_key: true,
+            max_tokens_per_minute: Some(5),
+            key_max_tokens_per_minute: Some(6),
+            ..full_options()
+        },
         ..llm()
     };
     let llm_with_place =
@@ -202,6 +209,26 @@ fn each_wrong_field_is_named() {
     ];
     for (field, fields) in cases {
         assert_eq!(wrong(&fields), [field], "{fields:?}");
+    }
+}
+
+#[test]
+fn tokens_are_capped_for_llm_services_only_and_never_at_nothing() {
+    for (most, is_fine) in [(Some(1), true), (Some(0), false), (None, true)] {
+        let options = ConfigOptions {
+            max_tokens_per_minute: most,
+            key_max_tokens_per_minute: most,
+            ..ConfigOptions::default()
+        };
+        let both = ["max_tokens_per_minute", "key_max_tokens_per_minute"];
+        let llm = ConfigFields { options: options.clone(), ..llm() };
+        let generic = ConfigFields { options, ..generic() };
+
+        assert_eq!(ConfigSpec::try_from(&llm).is_ok(), is_fine, "{most:?}");
+        assert_eq!(ConfigSpec::try_from(&generic).is_ok(), most.is_none(), "{most:?}");
+        if most.is_some() {
+            assert_eq!(wrong(&generic), both);
+        }
     }
 }
 
