@@ -65,3 +65,56 @@ fn tokens(routes: &Routes) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Instant};
+
+    use cache_memory::MemoryCache;
+    use rotator_core::{
+        model::{ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig},
+        store::RouteSource,
+    };
+
+    use super::*;
+    use crate::clock;
+
+    fn service(id: i64, slug: &str, config_type: &str) -> RouteSource {
+        let fields = ConfigFields {
+            name: slug.into(),
+            slug: slug.into(),
+            config_type: config_type.into(),
+            is_active: true,
+            api_key_location: Some("header".into()),
+            api_key_name: Some("x-key".into()),
+            target_url: Some("https://api.example.com".into()),
+            target_base_url: Some("https://api.example.com".into()),
+            ..ConfigFields::default()
+        };
+        let (spec, now) = (ConfigSpec::try_from(&fields).unwrap(), clock::now());
+        let config = ProxyConfig { id: ConfigId(id), spec, created_at: now, updated_at: now };
+        RouteSource { config, keys: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn tokens_are_told_for_each_llm_service_and_outlive_a_snapshot() {
+        let routes = Routes::new(Arc::new(MemoryCache::default()));
+        let sources = || vec![service(1, "openai", "LLM"), service(2, "weather", "GENERIC")];
+        routes.replace(sources()).await;
+        let used = Tokens { input: 1, cached_read: 2, cache_write: 3, output: 4, reasoning: 5 };
+        for route in routes.table().load().iter() {
+            route.charge(KeyId(1), used, Instant::now());
+        }
+        routes.replace(sources()).await;
+
+        let text = tokens(&routes);
+
+        assert_eq!(text.lines().filter(|line| line.starts_with("akr_tokens_total{")).count(), 5, "{text}");
+        for (direction, count) in
+            [("input", 1), ("cached_read", 2), ("cache_write", 3), ("output", 4), ("reasoning", 5)]
+        {
+            let line = format!("akr_tokens_total{{slug=\"openai\",direction=\"{direction}\"}} {count}\n");
+            assert!(text.contains(&line), "{text}");
+        }
+    }
+}
