@@ -35,7 +35,11 @@ const STRATEGIES: [Strategy; 5] = [
 /// Those that are measured with bounds on every key as well.
 const CAPPED: [Strategy; 2] = [Strategy::RoundRobin, Strategy::LeastConnections];
 /// Bounds that every pick has to look at and that none meets: what a key does is counted, and no key is used up.
-const CAPS: Caps = Caps { concurrent: NonZeroU32::new(1_000), per_minute: NonZeroU32::new(1_000_000_000) };
+const CAPS: Caps = Caps {
+    concurrent: NonZeroU32::new(1_000),
+    per_minute: NonZeroU32::new(1_000_000_000),
+    tokens_per_minute: NonZeroU32::new(u32::MAX),
+};
 const PICKS: u32 = 200_000;
 const REPEATS: usize = 9;
 
