@@ -3,8 +3,8 @@
 
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
-use http::{Method, Response, StatusCode};
-use llm_formats::{Dialect, ErrorKind, StreamStart, requested_model};
+use http::{Method, Response};
+use llm_formats::{Dialect, ErrorKind, requested_model};
 use rotator_core::{
     cache::Turn,
     model::{ApiFormat, KeyId, OutputFormat, Target},
@@ -18,12 +18,14 @@ use tracing::debug;
 use crate::{
     affinity,
     answer_body::AnswerBody,
+    assess::{Shown, assess, count, tell_target},
     body::RequestBody,
     error::ProxyError,
     exchange::Exchange,
-    judge::{Judgement, beginning_of_stream, is_plain_success, judge, may_begin_with_an_error},
+    hedge,
+    judge::{is_plain_success, may_begin_with_an_error},
     meter::Meter,
-    plan::{Doubt, Next, Plan, Step},
+    plan::{Next, Plan},
     rewrite::Outbound,
     send::{Bounds, Failure, send},
     trace::{self, Told},
@@ -81,26 +83,6 @@ pub(crate) struct Ask {
     model: OnceCell<Option<String>>,
 }
 
-/// What came of an attempt.
-type Sent = Result<(Response<AnswerBody>, Option<Lease>), Failure>;
-
-/// What an attempt showed.
-struct Shown {
-    next: Next,
-    /// It may have been the request's fault.
-    is_doubtful: bool,
-    /// A stream that begins with an error instead of content.
-    failed_stream: bool,
-    /// Whether the target works.
-    target_works: bool,
-}
-
-impl Shown {
-    fn success() -> Self {
-        Self { next: Next::Stop, is_doubtful: false, failed_stream: false, target_works: true }
-    }
-}
-
 /// Sends a request with one key after the other, and to one target after the other, until one is taken.
 pub(crate) async fn run(
     exchange: &mut Exchange,
@@ -118,37 +100,43 @@ pub(crate) async fn run(
         trace::note_nobody(exchange, ask);
         return Err(nobody(route));
     };
-    let mut now = exchange.ready();
     loop {
-        plan.begin(&step);
-        exchange.key_id = Some(step.picked.slot().id);
-        exchange.attempts += 1;
+        plan.begin(exchange, &step);
         let bounds = Bounds { deadline: plan.deadline(), is_upgrade: upgrade.is_some() };
-        let mut sent = send(exchange, ask, &step, bounds).await;
+        let (mut sent, judgement) = match &route.hedging {
+            Some(hedging) if !bounds.is_upgrade => {
+                let ended = Box::pin(hedge::send(hedging, exchange, ask, &mut plan, step, bounds)).await;
+                step = ended.step;
+                (ended.sent, ended.judgement)
+            }
+            _ => (send(&exchange.worker, ask, &step, body, bounds, &mut exchange.sent_at).await, None),
+        };
         let shown = match &sent {
             Ok((response, _))
-                if is_plain_success(ask, &step.picked, response)
+                if judgement.is_none()
+                    && is_plain_success(ask, &step.picked, response)
                     && !may_begin_with_an_error(ask, response) =>
             {
                 count(exchange, &step.picked, Outcome::Success);
                 if exchange.attempts > 1 {
-                    trace::add(exchange, ask, &step, now, Told::success(response.status()));
+                    trace::add(exchange, ask, (&step).into(), Told::success(response.status()));
                 }
                 Shown::success()
             }
             // In a box: most requests need no room for it.
-            _ => Box::pin(assess(exchange, ask, &mut step, &mut plan, &mut sent, now)).await,
+            _ => Box::pin(assess(exchange, ask, &mut step, &mut plan, &mut sent, judgement)).await,
         };
         tell_target(ask, &step, &shown);
         if shown.next != Next::Stop {
-            let was_sent = !matches!(sent, Err(Failure::NotSent(_)));
-            if let Some(next) = Box::pin(plan.next(shown.next, was_sent)).await {
+            if let Err(Failure::NotSent(_)) = sent {
+                plan.take_back(&step);
+            }
+            if let Some(next) = Box::pin(plan.next(shown.next)).await {
                 debug!(slug = %route.config.spec.slug, key_id = %step.picked.slot().id, "trying again");
                 exchange.worker.metrics.retries.add(1);
                 drop(sent);
                 step = next;
                 step.pause().await;
-                now = Instant::now();
                 continue;
             }
         }
@@ -158,82 +146,6 @@ pub(crate) async fn run(
         let (response, lease) = sent.map_err(|failure| failure.into_error(route, body, exchange))?;
         return Ok(Answer::new(exchange, ask, step.picked, response, lease, upgrade, &shown));
     }
-}
-
-/// Where there are others, it matters whether a target works.
-fn tell_target(ask: &Ask, step: &Step, shown: &Shown) {
-    let targets = ask.route.targets.slots();
-    if targets.len() > 1 {
-        targets[step.target].breaker.note(shown.target_works, Instant::now().into_std());
-    }
-}
-
-/// Sees what an attempt that began at `started` showed of the key, the upstream and the request.
-async fn assess<'a>(
-    exchange: &mut Exchange,
-    ask: &'a Ask,
-    step: &mut Step,
-    plan: &mut Plan<'a>,
-    sent: &mut Sent,
-    started: Instant,
-) -> Shown {
-    let may_repeat = is_idempotent(&ask.outbound.method);
-    let mut start = StreamStart::Content;
-    if let Ok((response, _)) = sent {
-        start = beginning_of_stream(ask, response).await;
-        if start == StreamStart::Unclear && response.body().has_broken_off() {
-            *sent = Err(Failure::Lost);
-        }
-    }
-    let response = match sent {
-        Ok((response, _)) => response,
-        Err(failure) => {
-            let is_clients = matches!(failure, Failure::Ours(_)) || ask.body.failure().is_some();
-            if !is_clients {
-                count(exchange, &step.picked, Outcome::UpstreamFailed);
-            }
-            trace::add(exchange, ask, step, started, Told { outcome: failure.as_str(), ..Told::default() });
-            let next = failure.next(may_repeat);
-            return Shown { next, target_works: is_clients, ..Shown::success() };
-        }
-    };
-    // Nothing was done that anybody got.
-    let failed_stream = matches!(start, StreamStart::Error { .. });
-    let Judgement { verdict, penalty, told, status } =
-        judge(&exchange.worker.recorder, ask, &mut step.picked, response, start, started).await;
-    let answered = response.status();
-    count(exchange, &step.picked, verdict.outcome);
-    if exchange.attempts > 1 || verdict.outcome != Outcome::Success {
-        let rule = Some(verdict.rule);
-        trace::add(
-            exchange,
-            ask,
-            step,
-            started,
-            Told { status: Some(answered), rule, ..Told::of(verdict.outcome.kind()) },
-        );
-    }
-    if penalty.is_some() {
-        exchange.worker.metrics.rests.add(1);
-    }
-    let penalty = penalty.filter(|_| verdict.perhaps_the_request);
-    let is_doubtful = penalty.is_some();
-    let doubt = penalty.map(|penalty| Box::new(Doubt { status, rule: verdict.rule, penalty }));
-    let is_request_fault = doubt.is_some_and(|doubt| plan.confirms(ask.route.pool.health(), doubt));
-    let has_failed = verdict.outcome == Outcome::UpstreamFailed;
-    let next = if verdict.outcome.is_the_keys() && !is_request_fault {
-        Next::OtherKey
-    } else if has_failed && (verdict.unprocessed || failed_stream || may_repeat && is_passing(answered)) {
-        Next::Again { told, same_target: true }
-    } else {
-        Next::Stop
-    };
-    Shown { next, is_doubtful, failed_stream, target_works: !has_failed }
-}
-
-/// Whether a failure may be gone in a moment.
-fn is_passing(status: StatusCode) -> bool {
-    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
 /// RFC 9110 §9.2.2.
@@ -281,19 +193,6 @@ fn nobody(route: &Route) -> ProxyError {
     };
     let gave_up = route.pool.slots().is_empty();
     ProxyError { retry_after: (!gave_up).then_some(wait), gave_up, ..ProxyError::new(kind, message) }
-}
-
-fn count(exchange: &Exchange, picked: &Picked, outcome: Outcome) {
-    let metrics = &exchange.worker.metrics;
-    metrics.count_attempt(outcome.kind());
-    if exchange.attempts > 1 && outcome == Outcome::Success {
-        metrics.rescued.add(1);
-    }
-    if let Some(is_home) = picked.is_home() {
-        metrics.sticky[usize::from(!is_home)].add(1);
-    }
-    let is_well = matches!(outcome, Outcome::Success | Outcome::RequestFault);
-    picked.finish(is_well, exchange.started_at());
 }
 
 impl Ask {

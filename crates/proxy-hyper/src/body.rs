@@ -36,7 +36,8 @@ pub(crate) struct RequestBody {
     shared: Rc<Shared>,
 }
 
-/// One attempt's view of a request body. Only the latest may be polled to any effect.
+/// One attempt's view of a request body. Only the latest may be polled to any effect; attempts at the same time need a
+/// copy each: [`RequestBody::beside`].
 pub(crate) struct AttemptBody {
     shared: Rc<Shared>,
     attempt: u32,
@@ -219,6 +220,17 @@ impl RequestBody {
         (source.is_whole && source.has_ended()).then(|| source.kept.concat())
     }
 
+    /// The same body for an attempt beside another one, if it has come to its end and was kept.
+    pub(crate) fn beside(&self) -> Option<Self> {
+        let source = self.shared.source.borrow();
+        if source.open.is_some() || !self.is_replayable() {
+            return None;
+        }
+        let copy = Self::of(None, None, source.limits.clone(), Instant::now());
+        copy.shared.source.borrow_mut().kept.clone_from(&source.kept);
+        Some(copy)
+    }
+
     pub(crate) fn failure(&self) -> Option<BodyFailure> {
         self.shared.failure.get()
     }
@@ -231,6 +243,11 @@ impl RequestBody {
     /// An attempt goes out: it has its own time for an answer, whatever came before it.
     pub(crate) fn note_sending(&self) {
         self.shared.last_progress.set(Instant::now());
+    }
+
+    /// How long ago the request went out, or the client's last part of it came.
+    pub(crate) fn since_sent(&self) -> Duration {
+        self.shared.last_progress.get().elapsed()
     }
 
     /// When an answer is due that may take this long after the request went out and the client's last part of it came.

@@ -42,8 +42,10 @@ pub(crate) struct Exchange {
     pub(crate) trace: Option<Box<Trace>>,
     /// Its place in a service that serves so many at a time only.
     pub(crate) permit: Option<Permit>,
-    /// How long we took before the latest attempt went out.
-    pub(crate) sent_at: Duration,
+    /// When the latest attempt went out; kept for the debug headers only.
+    pub(crate) sent_at: Instant,
+    /// An attempt has failed.
+    pub(crate) has_failed: bool,
     /// The status of the head that went to the client; 0 before.
     pub(crate) answered: u16,
     /// The model that it is for.
@@ -72,6 +74,7 @@ impl Exchange {
         path: &str,
     ) -> Box<Self> {
         worker.metrics.active_requests.add(1);
+        let started = Instant::now();
         // In a box from the start: it goes through many hands.
         Box::new(Self {
             worker: Rc::clone(worker),
@@ -86,7 +89,8 @@ impl Exchange {
             bytes_out: 0,
             trace: None,
             permit: None,
-            sent_at: Duration::ZERO,
+            sent_at: started,
+            has_failed: false,
             answered: 0,
             model: None,
             meter: None,
@@ -97,7 +101,7 @@ impl Exchange {
             method: method.clone(),
             path: path[..path.floor_char_boundary(MAX_PATH)].into(),
             connection: Arc::clone(connection),
-            started: Instant::now(),
+            started,
             started_at: wall_clock(),
             _active: connection.begin_request(),
         })

@@ -8,7 +8,8 @@
 //!    services that may get it in the body
 //! 5. `body` makes the request body one that can be sent again, `upgrade` knows WebSocket handshakes
 //! 6. `attempt` picks key after key: `send` makes one attempt, for which `rewrite` and `headers` make the upstream's
-//!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing
+//!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing,
+//!    and `assess` says what follows; `hedge` makes two attempts at once where an answer is late
 //! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
 //!    `content_coding` may have to unpack first; `meter` reads what an LLM's answer used
 //! 8. `exchange` counts and `record` hands over what is kept of the request; `sample` is what failures looked like
@@ -18,6 +19,7 @@
 mod acceptor;
 mod affinity;
 mod answer_body;
+mod assess;
 mod attempt;
 mod body;
 mod body_key;
@@ -31,6 +33,7 @@ mod error;
 mod exchange;
 mod framing;
 mod headers;
+mod hedge;
 mod judge;
 mod lazy_timer;
 mod local_exec;

@@ -76,6 +76,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) retries: Counter,
     pub(crate) rescued: Counter,
     pub(crate) rests: Counter,
+    /// Hedges whose answer was taken, and those whose was not.
+    pub(crate) hedges: [Counter; 2],
     /// Requests of conversations whose attempts went to their own key, and to another.
     pub(crate) sticky: [Counter; 2],
     pub(crate) bytes_in: Counter,
@@ -111,7 +113,9 @@ const READINGS: [Reading; 11] = [
     ("akr_upstream_connections_opened_total", "counter", "Connections opened to upstreams.", |w| {
         &w.upstream_connections_opened
     }),
-    ("akr_retries_total", "counter", "Attempts after the first one of a request.", |w| &w.retries),
+    ("akr_retries_total", "counter", "Attempts after one of the same request that had failed.", |w| {
+        &w.retries
+    }),
     (
         "akr_rescued_requests_total",
         "counter",
@@ -172,6 +176,16 @@ impl Metrics {
         for (key, place) in [("own", 0), ("other", 1)] {
             let count = self.sum(|w| &w.sticky[place]);
             line(&mut text, format_args!("akr_sticky_picks_total{{key=\"{key}\"}} {count}"));
+        }
+        line(
+            &mut text,
+            format_args!(
+                "# HELP akr_hedges_total Second attempts beside a first one whose answer was late, by whose was taken.\n# TYPE akr_hedges_total counter"
+            ),
+        );
+        for (outcome, place) in [("won", 0), ("lost", 1)] {
+            let count = self.sum(|w| &w.hedges[place]);
+            line(&mut text, format_args!("akr_hedges_total{{outcome=\"{outcome}\"}} {count}"));
         }
         for (name, kind, help, read) in READINGS {
             line(

@@ -6,6 +6,7 @@
 use std::{rc::Rc, time::Duration};
 
 use rotator_core::{
+    budget::Budget,
     model::KeyId,
     pool::{Health, Penalty, Picked},
 };
@@ -37,6 +38,7 @@ pub(crate) struct Plan<'a> {
     doubt: Option<Box<Doubt<'a>>>,
     keys_left: u8,
     retries: u8,
+    is_over: bool,
     /// When the head of an answer is due.
     deadline: Option<Instant>,
 }
@@ -48,11 +50,15 @@ pub(crate) struct Doubt<'a> {
     pub(crate) penalty: Penalty,
 }
 
-/// One attempt to come.
+/// One attempt.
 pub(crate) struct Step {
     pub(crate) picked: Picked,
     /// Its place.
     pub(crate) target: usize,
+    /// It goes out beside the first one, whose answer is late.
+    pub(crate) is_hedge: bool,
+    pub(crate) started: Instant,
+    /// Before it begins.
     pause: Duration,
 }
 
@@ -73,12 +79,17 @@ pub(crate) enum Next {
 }
 
 impl Step {
-    /// Waits as long as it has to.
-    pub(crate) async fn pause(&self) {
+    fn now(picked: Picked, target: usize, started: Instant) -> Self {
+        Self { picked, target, is_hedge: false, started, pause: Duration::ZERO }
+    }
+
+    /// Waits as long as it has to; then it begins.
+    pub(crate) async fn pause(&mut self) {
         if !self.pause.is_zero() {
             // In a box, because it is rare.
             Box::pin(sleep(self.pause)).await;
         }
+        self.started = Instant::now();
     }
 }
 
@@ -93,6 +104,7 @@ impl<'a> Plan<'a> {
             doubt: None,
             keys_left: limits.max_attempts.map_or(exchange.worker.settings.max_attempts, Into::into),
             retries: 0,
+            is_over: false,
             deadline: limits.total_timeout.map(|timeout| exchange.started() + timeout),
         }
     }
@@ -116,7 +128,7 @@ impl<'a> Plan<'a> {
             None if waits => Box::pin(self.wait(exchange)).await,
             picked => picked,
         };
-        Some(Step { picked: picked?, target, pause: Duration::ZERO })
+        Some(Step::now(picked?, target, exchange.ready()))
     }
 
     /// Waits for a key, in turn with other clients.
@@ -157,8 +169,38 @@ impl<'a> Plan<'a> {
     }
 
     /// An attempt begins.
-    pub(crate) fn begin(&mut self, step: &Step) {
-        self.keys.push(step.picked.slot().id);
+    pub(crate) fn begin(&mut self, exchange: &mut Exchange, step: &Step) {
+        let key = step.picked.slot().id;
+        self.keys.push(key);
+        exchange.key_id = Some(key);
+        exchange.attempts += 1;
+    }
+
+    /// Nothing of an attempt was sent: nobody has seen the key.
+    pub(crate) fn take_back(&mut self, step: &Step) {
+        let unseen = step.picked.slot().id;
+        self.keys.retain(|key| *key != unseen);
+    }
+
+    /// An attempt beside the first one, whose answer is late: with another key, if one is free now.
+    pub(crate) async fn hedge(&mut self, exchange: &Exchange, budget: &Budget) -> Option<Step> {
+        let (target, now) = (self.targets.last().copied()?, Instant::now());
+        // Whoever waits for a key has a better claim to it.
+        let is_waited_for = exchange.worker.queues.is_waited_for(self.ask.route.config.id);
+        if self.keys_left < 2 || is_waited_for || self.is_late(now) || !budget.spend() {
+            return None;
+        }
+        let Some(picked) = pick(self.ask, self.affinity, &self.keys, now).await else {
+            budget.give_back();
+            return None;
+        };
+        self.keys_left -= 1;
+        Some(Step { is_hedge: true, ..Step::now(picked, target, now) })
+    }
+
+    /// One of two attempts ended so that nothing may follow it, whatever comes of the other.
+    pub(crate) fn stop(&mut self) {
+        self.is_over = true;
     }
 
     /// When the head of an answer is due.
@@ -167,13 +209,9 @@ impl<'a> Plan<'a> {
     }
 
     /// The attempt that follows, if any does.
-    pub(crate) async fn next(&mut self, next: Next, was_sent: bool) -> Option<Step> {
-        if !self.ask.body.is_replayable() {
+    pub(crate) async fn next(&mut self, next: Next) -> Option<Step> {
+        if self.is_over || !self.ask.body.is_replayable() {
             return None;
-        }
-        if !was_sent {
-            // Nobody has seen the key.
-            self.keys.pop();
         }
         match next {
             Next::Stop => None,
@@ -184,7 +222,7 @@ impl<'a> Plan<'a> {
                     return None;
                 }
                 let picked = pick(self.ask, self.affinity, &self.keys, now).await?;
-                Some(Step { picked, target, pause: Duration::ZERO })
+                Some(Step::now(picked, target, now))
             }
             Next::Again { told, same_target } => self.again(told, same_target).await,
         }
@@ -214,7 +252,7 @@ impl<'a> Plan<'a> {
         }
         self.retries += 1;
         self.targets.push(target);
-        Some(Step { picked, target, pause })
+        Some(Step { pause, ..Step::now(picked, target, now) })
     }
 
     /// What the upstream asks for, else a time by chance that grows. `None` when that is too long to wait for.

@@ -136,7 +136,7 @@ fn put_debug_headers(exchange: &Exchange, headers: &mut http::HeaderMap) {
         headers.insert(X_KEY_ID, HeaderValue::from(key.0));
     }
     headers.insert(X_ATTEMPTS, HeaderValue::from(u16::from(exchange.attempts)));
-    headers.insert(X_OVERHEAD, HeaderValue::from(micros(exchange.sent_at)));
+    headers.insert(X_OVERHEAD, HeaderValue::from(micros(exchange.sent_at - exchange.started())));
 }
 
 impl Relay {

@@ -1,6 +1,6 @@
 //! One attempt: one key, one request, the head of its answer.
 
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use http::{Response, StatusCode};
 use llm_formats::ErrorKind;
@@ -18,11 +18,15 @@ use crate::{
     service::body_too_large,
     upgrade,
     upstream::{ConnectError, Lease},
+    worker::Worker,
 };
 
 /// How many kept connections one attempt may find dead. A connection that several requests share may also reset ours
 /// and live on.
 const MAX_REPLACED: u8 = 3;
+
+/// What came of an attempt.
+pub(crate) type Sent = Result<(Response<AnswerBody>, Option<Lease>), Failure>;
 
 /// How an attempt ended without an answer.
 pub(crate) enum Failure {
@@ -44,16 +48,18 @@ pub(crate) struct Bounds {
     pub(crate) is_upgrade: bool,
 }
 
-/// Sends a request with one key. A connection that died while it was idle is replaced without counting.
+/// Sends a request with one key. A connection that died while it was idle is replaced without counting. Notes when the
+/// request went out, where that is to be told.
 pub(crate) async fn send(
-    exchange: &mut Exchange,
+    worker: &Worker,
     ask: &Ask,
     step: &Step,
+    body: &RequestBody,
     Bounds { deadline, is_upgrade }: Bounds,
-) -> Result<(Response<AnswerBody>, Option<Lease>), Failure> {
-    let Ask { route, outbound, body, .. } = ask;
+    sent_at: &mut Instant,
+) -> Sent {
+    let Ask { route, outbound, .. } = ask;
     let spec = &route.config.spec;
-    let worker = Rc::clone(&exchange.worker);
     let limits = &worker.settings.upstream;
     let left = |timeout: Duration| {
         deadline.map_or(timeout, |deadline| timeout.min(deadline.saturating_duration_since(Instant::now())))
@@ -73,9 +79,9 @@ pub(crate) async fn send(
             .request(step.target, &step.picked.slot().credential, body.attempt(), is_upgrade)
             .map_err(Failure::Ours)?;
         if worker.settings.debug_headers {
-            exchange.sent_at = exchange.elapsed();
+            *sent_at = Instant::now();
         }
-        match lease.send(request, body, left(response_timeout(exchange, route))).await {
+        match lease.send(request, body, left(response_timeout(worker, route))).await {
             None => {
                 body.blame_if_awaited();
                 return Err(Failure::TimedOut);
@@ -108,8 +114,8 @@ pub(crate) async fn send(
     }
 }
 
-fn response_timeout(exchange: &Exchange, route: &Route) -> Duration {
-    let limits = &exchange.worker.settings.upstream;
+fn response_timeout(worker: &Worker, route: &Route) -> Duration {
+    let limits = &worker.settings.upstream;
     let spec = &route.config.spec;
     spec.limits.response_timeout.unwrap_or(match spec.target.config_type() {
         ConfigType::Generic => limits.generic_response_timeout,

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use rotator_core::{
+    model::KeyId,
     outcome::Kind,
     record::{AttemptTrace, PassedOver, Trace},
 };
@@ -13,6 +14,22 @@ use crate::{
     plan::Step,
 };
 
+/// Which attempt it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tried {
+    key_id: KeyId,
+    target: usize,
+    pub(crate) is_hedge: bool,
+    started: Instant,
+}
+
+impl From<&Step> for Tried {
+    fn from(step: &Step) -> Self {
+        let Step { picked, target, is_hedge, started, .. } = step;
+        Self { key_id: picked.slot().id, target: *target, is_hedge: *is_hedge, started: *started }
+    }
+}
+
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Told<'a> {
@@ -21,7 +38,11 @@ pub(crate) struct Told<'a> {
     pub(crate) rule: Option<&'a str>,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
+    pub(crate) fn without_answer(outcome: &'a str) -> Self {
+        Self { outcome, ..Self::default() }
+    }
+
     pub(crate) fn success(status: StatusCode) -> Self {
         Self { status: Some(status), ..Self::of(Kind::Success) }
     }
@@ -31,20 +52,24 @@ impl Told<'_> {
     }
 }
 
-/// Adds an attempt that began at `started` and has just ended.
-pub(crate) fn add(exchange: &mut Exchange, ask: &Ask, step: &Step, started: Instant, told: Told<'_>) {
+/// Adds an attempt that has just ended.
+pub(crate) fn add(exchange: &mut Exchange, ask: &Ask, tried: Tried, told: Told<'_>) {
+    let Tried { key_id, target, is_hedge, started } = tried;
     let targets = ask.route.targets.slots();
-    let target = (targets.len() > 1).then(|| &targets[step.target].url);
+    let target = (targets.len() > 1).then(|| &targets[target].url);
     let attempt = AttemptTrace {
-        key_id: step.picked.slot().id.0,
+        key_id: key_id.0,
         target: target.map(|url| format!("{}://{}", url.scheme(), url.authority()).into()),
+        is_hedge,
         started_us: micros(started.saturating_duration_since(exchange.started())),
         duration_us: micros(started.elapsed()),
         status: told.status.map(|status| status.as_u16()),
         outcome: told.outcome.into(),
         rule: told.rule.map(Into::into),
     };
-    trace(exchange, ask).attempts.push(attempt);
+    let attempts = &mut trace(exchange, ask).attempts;
+    let place = attempts.partition_point(|earlier| earlier.started_us <= attempt.started_us);
+    attempts.insert(place, attempt);
 }
 
 /// Notes that the request has waited for its first key until now.
@@ -62,8 +87,7 @@ fn trace<'a>(exchange: &'a mut Exchange, ask: &Ask) -> &'a mut Trace {
     exchange.trace.get_or_insert_with(|| {
         let pool = &ask.route.pool;
         let (some, more) = pool.health().passed_over(ask.model(), Trace::MAX_PASSED_OVER);
-        let passed_over =
-            |(key, why): (rotator_core::model::KeyId, &str)| PassedOver { key_id: key.0, why: why.into() };
+        let passed_over = |(key, why): (KeyId, &str)| PassedOver { key_id: key.0, why: why.into() };
         Box::new(Trace {
             keys: u32::try_from(pool.slots().len()).unwrap_or(u32::MAX),
             passed_over: some.into_iter().map(passed_over).collect(),

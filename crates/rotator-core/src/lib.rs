@@ -12,7 +12,9 @@
 //! | [`credential`] | where an upstream key goes |
 //! | [`pool`] | which key is next: the rotation strategies, and who rests |
 //! | [`caps`] | what a service, or each of its keys, may do at most |
-//! | [`targets`] | which address of an API is next, and whether a request may be sent again |
+//! | [`targets`] | which address of an API is next |
+//! | [`hedge`] | when an answer is late, so that another key gets the request too |
+//! | [`budget`] | how much may be sent beside what clients ask for |
 //! | [`outcome`] | what an upstream's answer says |
 //! | [`record`] | what is kept of one request |
 //!
@@ -20,9 +22,11 @@
 //! `contract-tests` on it; a cache backend likewise with [`cache::Cache`].
 
 pub mod access;
+pub mod budget;
 pub mod cache;
 pub mod caps;
 pub mod credential;
+pub mod hedge;
 pub mod model;
 pub mod outcome;
 pub mod pool;

@@ -13,15 +13,17 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::{
+    budget::Budget,
     cache::Cache,
     caps::Gate,
     credential::Credential,
+    hedge::Hedging,
     model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
     outcome::RuleSet,
     pool::{Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
     record::{TokenCounts, Tokens},
     store::{KeyUsage, RouteSource, Store, StoreError},
-    targets::{RetryBudget, Targets},
+    targets::Targets,
 };
 
 /// An active config, ready to serve.
@@ -40,7 +42,9 @@ pub struct Route {
     /// Lets requests in.
     pub gate: Arc<Gate>,
     /// How often its requests may be sent again.
-    pub retry_budget: Arc<RetryBudget>,
+    pub retry_budget: Arc<Budget>,
+    /// When its answers are late, where they are hedged.
+    pub hedging: Option<Arc<Hedging>>,
     /// What its requests have used.
     pub tokens: Arc<TokenCounts>,
 }
@@ -323,9 +327,12 @@ impl Routes {
         let targets = Targets::of(&config.spec, before.map(|route| &route.targets), self.epoch);
         let new_gate = || Arc::new(Gate::new(self.epoch));
         let gate = before.map_or_else(new_gate, |route| Arc::clone(&route.gate));
-        let retry_budget = before.map(|route| Arc::clone(&route.retry_budget)).unwrap_or_default();
+        let new_budget = || Arc::new(Budget::of_retries());
+        let retry_budget = before.map_or_else(new_budget, |route| Arc::clone(&route.retry_budget));
+        let known_hedging = before.and_then(|route| route.hedging.clone());
+        let hedging = config.spec.hedge.then(|| known_hedging.unwrap_or_default());
         let tokens = before.map(|route| Arc::clone(&route.tokens)).unwrap_or_default();
-        Route { config, credential, pool, rules, targets, gate, retry_budget, tokens }
+        Route { config, credential, pool, rules, targets, gate, retry_budget, hedging, tokens }
     }
 }
 

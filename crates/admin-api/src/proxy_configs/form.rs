@@ -97,6 +97,9 @@ pub(crate) struct ProxyConfigForm {
     sticky_header: Option<String>,
     /// Whether keys that were not accepted are tested now and then, so that they need no client's request to come back.
     probe_keys: Option<bool>,
+    /// Whether a request whose answer is later than 95 of 100 is sent once more, with another key, and the first good answer
+    /// is taken: for 5 % of the requests at most. The work may then be done twice, a POST's as well.
+    hedge: Option<bool>,
     /// Whether a `%2F` in a path is passed on.
     allow_encoded_slashes: Option<bool>,
     /// Whether the upstream's certificate goes unchecked.
@@ -170,6 +173,7 @@ impl ProxyConfigForm {
                 rules: self.rules.unwrap_or_default(),
                 sticky_header: self.sticky_header,
                 probe_keys: self.probe_keys.unwrap_or_default(),
+                hedge: self.hedge.unwrap_or_default(),
                 allow_encoded_slashes: self.allow_encoded_slashes.unwrap_or_default(),
                 accept_invalid_certs: self.accept_invalid_certs.unwrap_or_default(),
                 body_api_key: self.body_api_key.unwrap_or_default(),

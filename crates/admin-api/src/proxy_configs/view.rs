@@ -109,6 +109,8 @@ pub(crate) struct ProxyConfigView {
     sticky_header: Option<String>,
     /// Whether keys that were not accepted are tested now and then.
     probe_keys: bool,
+    /// Whether a request whose answer is late is sent once more, with another key.
+    hedge: bool,
     /// Whether a `%2F` in a path is passed on.
     allow_encoded_slashes: bool,
     /// Whether the upstream's certificate goes unchecked.
@@ -177,6 +179,7 @@ impl ProxyConfigView {
             rules: options.rules,
             sticky_header: options.sticky_header,
             probe_keys: options.probe_keys,
+            hedge: options.hedge,
             allow_encoded_slashes: options.allow_encoded_slashes,
             accept_invalid_certs: options.accept_invalid_certs,
             body_api_key: options.body_api_key,

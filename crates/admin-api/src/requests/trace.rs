@@ -44,6 +44,8 @@ struct AttemptView {
     /// The origin it was sent to, where the config has more than one.
     #[schema(required)]
     target: Option<Box<str>>,
+    /// Whether it was sent because the answer to another attempt was late.
+    is_hedge: bool,
     /// When it began: microseconds after the request's head.
     #[schema(required)]
     started_us: Option<u64>,
@@ -54,7 +56,8 @@ struct AttemptView {
     #[schema(required)]
     status: Option<u16>,
     /// What that said: `success`, `key_rejected`, `rate_limited`, `quota_exhausted`, `upstream_failed` or
-    /// `request_fault`; without an answer `not_sent`, `timed_out`, `lost` or `refused`.
+    /// `request_fault`; without an answer `not_sent`, `timed_out`, `lost`, `refused`, or `cancelled` because another
+    /// attempt was quicker.
     #[schema(required)]
     outcome: Option<Box<str>>,
     /// The rule that said so.
@@ -73,6 +76,7 @@ impl TraceView {
         let attempt = key.map(|key| AttemptView {
             key_id: key.0,
             target: None,
+            is_hedge: false,
             started_us: None,
             duration_us: None,
             status,
@@ -110,10 +114,12 @@ impl From<PassedOver> for PassedOverView {
 
 impl From<AttemptTrace> for AttemptView {
     fn from(attempt: AttemptTrace) -> Self {
-        let AttemptTrace { key_id, target, started_us, duration_us, status, outcome, rule } = attempt;
+        let AttemptTrace { key_id, target, is_hedge, started_us, duration_us, status, outcome, rule } =
+            attempt;
         Self {
             key_id,
             target,
+            is_hedge,
             started_us: Some(started_us),
             duration_us: Some(duration_us),
             status,

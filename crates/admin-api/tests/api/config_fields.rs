@@ -40,6 +40,7 @@ async fn every_field_survives_the_way_in_and_out() {
     written["probe_keys"] = json!(true);
     written["max_tokens_per_minute"] = json!(11);
     written["key_max_tokens_per_minute"] = json!(12);
+    written["hedge"] = json!(true);
     let shown = admin.post("/proxy-configs", written.clone()).await.body;
 
     for (name, value) in written.as_object().unwrap() {

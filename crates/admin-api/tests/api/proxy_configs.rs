@@ -32,6 +32,7 @@ async fn a_new_config_is_answered_whole_with_its_place() {
     expected["probe_keys"] = json!(false);
     expected["max_tokens_per_minute"] = json!(null);
     expected["key_max_tokens_per_minute"] = json!(null);
+    expected["hedge"] = json!(false);
     assert_eq!(answer.body, expected);
     assert_eq!(admin.get(&format!("/proxy-configs/{id}")).await.body, expected);
 }

@@ -45,6 +45,7 @@ fn failed_over(number: u8) -> RequestRecord {
     let refused = AttemptTrace {
         key_id: 69,
         target: Some("https://eu.example.com".into()),
+        is_hedge: true,
         started_us: 40,
         duration_us: 90_000,
         status: Some(429),
@@ -291,11 +292,11 @@ async fn a_request_that_failed_over_shows_how_it_came_to_its_answer() {
         "keys": 5, "passed_over": [{ "key_id": 67, "why": "cooling" }], "passed_over_more": 1, "waited_us": 7,
         "attempts": [
             {
-                "key_id": 69, "target": "https://eu.example.com", "started_us": 40, "duration_us": 90_000,
+                "key_id": 69, "target": "https://eu.example.com", "is_hedge": true, "started_us": 40, "duration_us": 90_000,
                 "status": 429, "outcome": "rate_limited", "rule": "too many requests",
             },
             {
-                "key_id": 68, "target": null, "started_us": 0, "duration_us": 0,
+                "key_id": 68, "target": null, "is_hedge": false, "started_us": 0, "duration_us": 0,
                 "status": null, "outcome": "lost", "rule": null,
             },
         ],
@@ -319,7 +320,7 @@ async fn a_plain_request_shows_the_attempt_that_it_tells_of_in_the_same_shape() 
         let (_api, admin) = scene(vec![record.clone()]).await;
         let shown = admin.get(&path(&record)).await.body;
         let attempt = json!({
-            "key_id": 70, "target": null, "started_us": null, "duration_us": null,
+            "key_id": 70, "target": null, "is_hedge": false, "started_us": null, "duration_us": null,
             "status": status, "outcome": outcome, "rule": null,
         });
         let expected = json!({

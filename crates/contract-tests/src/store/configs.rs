@@ -43,6 +43,7 @@ pub async fn a_config_reads_back_as_it_was_written(store: &dyn Store) {
     everything.options.set_headers.insert("x-team".into(), "a \"b\"".into());
     everything.options.remove_headers.push("x-internal".into());
     everything.options.allow_encoded_slashes = true;
+    everything.options.hedge = true;
 
     for spec in [spec_of(&everything), llm("claude"), spec("plain")] {
         let written = store.insert_config(spec.clone(), &change()).await.unwrap();

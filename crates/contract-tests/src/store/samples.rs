@@ -142,6 +142,7 @@ fn trace() -> Trace {
     let attempt = AttemptTrace {
         key_id: 70,
         target: Some("https://eu.example.com".into()),
+        is_hedge: true,
         started_us: 12,
         duration_us: 1_234,
         status: Some(429),

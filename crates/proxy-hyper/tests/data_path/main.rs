@@ -15,6 +15,7 @@ mod errors;
 mod failover;
 mod framing;
 mod health;
+mod hedging;
 mod hostile_bodies;
 mod http2;
 mod http2_refused;

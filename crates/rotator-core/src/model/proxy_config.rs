@@ -51,6 +51,9 @@ pub struct ConfigSpec {
     pub rules: Vec<Rule>,
     /// Whether keys that were not accepted are tested now and then, so that they need no client's request to come back.
     pub probe_keys: bool,
+    /// Whether a request whose answer is late is sent once more, with another key, and the first good answer is taken. The
+    /// work may then be done twice, a POST's as well.
+    pub hedge: bool,
     /// The request header whose value names a conversation, for [`Strategy::Sticky`].
     pub sticky_header: Option<HeaderName>,
     /// Whether a `%2F` in the path is passed on; refused otherwise, since servers disagree on what it means.

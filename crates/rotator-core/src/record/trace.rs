@@ -39,6 +39,9 @@ pub struct AttemptTrace {
     /// The address it was sent to, where the config has more than one: its origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Box<str>>,
+    /// It was sent because the answer to another attempt was late.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_hedge: bool,
     /// When it began: microseconds after the request's head.
     pub started_us: u64,
     /// Until the head of the answer, or until it failed, in microseconds.
@@ -46,8 +49,8 @@ pub struct AttemptTrace {
     /// What the upstream answered; `None` when it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The name of the [`Kind`](crate::outcome::Kind) of its outcome; `not_sent`, `timed_out`, `lost` or `refused`
-    /// without an answer.
+    /// The name of the [`Kind`](crate::outcome::Kind) of its outcome; `not_sent`, `timed_out`, `lost`, `refused`, or
+    /// `cancelled` because another attempt was quicker, without an answer.
     pub outcome: Box<str>,
     /// The rule that said so.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,18 +1,16 @@
-//! Which address of an API is next, and whether a request may be sent again.
+//! Which address of an API is next.
 //!
 //! Most configs have one address, for which a choice costs nothing. With several, those of the lowest priority share the
 //! requests by weight, but for the ones whose [`Breaker`] is open; when all are open, the request goes where it would
 //! have gone anyway, since an upstream's own error tells more than ours.
 
 mod breaker;
-mod retry_budget;
 
 use std::{sync::Arc, time::Instant};
 
 use crate::model::{BaseUrl, ConfigSpec, Weight};
 
 pub use breaker::Breaker;
-pub use retry_budget::RetryBudget;
 
 /// The addresses of one API.
 #[derive(Debug)]

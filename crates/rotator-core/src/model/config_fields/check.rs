@@ -140,6 +140,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
                 headers,
                 rules: fields.options.rules.clone(),
                 probe_keys: fields.options.probe_keys,
+                hedge: fields.options.hedge,
                 sticky_header,
                 allow_encoded_slashes: fields.options.allow_encoded_slashes,
                 accept_invalid_certs: fields.options.accept_invalid_certs,

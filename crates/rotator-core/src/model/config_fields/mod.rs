@@ -107,6 +107,9 @@ pub struct ConfigOptions {
     /// See [`ConfigSpec::probe_keys`](super::ConfigSpec::probe_keys).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub probe_keys: bool,
+    /// See [`ConfigSpec::hedge`](super::ConfigSpec::hedge).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hedge: bool,
     /// See [`ConfigSpec::allow_encoded_slashes`](super::ConfigSpec::allow_encoded_slashes).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub allow_encoded_slashes: bool,

@@ -85,6 +85,7 @@ impl From<&ConfigSpec> for ConfigOptions {
             rules: spec.rules.clone(),
             sticky_header: spec.sticky_header.as_ref().map(ToString::to_string),
             probe_keys: spec.probe_keys,
+            hedge: spec.hedge,
             allow_encoded_slashes: spec.allow_encoded_slashes,
             accept_invalid_certs: spec.accept_invalid_certs,
             body_api_key: matches!(spec.target, Target::Llm { body_api_key: true, .. }),

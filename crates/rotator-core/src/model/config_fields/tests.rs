@@ -66,6 +66,7 @@ fn full_options() -> ConfigOptions {
         .unwrap(),
         sticky_header: some("X-Conversation"),
         probe_keys: true,
+        hedge: true,
         allow_encoded_slashes: true,
         accept_invalid_certs: true,
         body_api_key: false,
