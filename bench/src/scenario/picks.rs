@@ -15,7 +15,7 @@ use rotator_core::{
     cache::{Cache as _, Turn},
     credential::{Credential, Place},
     model::{Caps, ConfigId, KeyId, Strategy, Weight},
-    pool::{Ailment, Health, KeyPool, KeySlot, Now, RestPolicy, Resting, Wish},
+    pool::{Ailment, Groups, Health, KeyPool, KeySlot, Now, RestPolicy, Resting, Wish},
     secret::Secret,
 };
 
@@ -89,7 +89,13 @@ fn pool(strategy: Strategy, caps: Caps, size: u32) -> Result<KeyPool> {
     let slots = (0..size).map(slot).collect::<Result<Vec<_>>>()?;
     let now = Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH };
     let health = Arc::new(Health::new(RestPolicy::default(), now.instant));
-    let pool = KeyPool::new(strategy, slots, MemoryCache::new().turns(ConfigId(1)), Arc::clone(&health));
+    let pool = KeyPool::new(
+        strategy,
+        slots,
+        Groups::default(),
+        MemoryCache::new().turns(ConfigId(1)),
+        Arc::clone(&health),
+    );
     // A tenth of them, all over the pool.
     let rests = (0..size).step_by(10).map(|number| Resting {
         key: KeyId(i64::from(number)),

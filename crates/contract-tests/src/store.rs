@@ -67,6 +67,7 @@ macro_rules! store_contract {
             keys_are_deleted_by_state
             keys_are_listed_and_deleted_by_set
             ids_are_listed_by_state_and_set
+            keys_are_listed_and_deleted_by_quota_group
             keys_are_switched_on_and_off_together
             a_config_counts_its_keys_by_state
             rests_are_kept_by_key_and_model

@@ -20,7 +20,7 @@ use crate::{
     hedge::Hedging,
     model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
     outcome::RuleSet,
-    pool::{Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
+    pool::{Groups, Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
     record::{TokenCounts, Tokens},
     store::{KeyUsage, RouteSource, Store, StoreError},
     targets::Targets,
@@ -307,18 +307,22 @@ impl Routes {
         let known: HashMap<KeyId, &Arc<KeySlot>> =
             before.into_iter().flat_map(|route| route.pool.slots()).map(|slot| (slot.id, slot)).collect();
         let mut slots = Vec::with_capacity(keys.len());
+        let mut grouped = Vec::new();
         for key in keys.into_iter().filter(|key| key.is_active) {
             match key.secret.as_ref().and_then(|secret| credential.ready(secret)) {
                 Some(ready) => {
                     let before = known.get(&key.id).copied();
                     slots.push(KeySlot::new(key.id, key.weight, ready).or_same(before));
+                    grouped.push((key.id, key.quota_group));
                 }
                 None => {
                     warn!(key_id = %key.id, slug = %config.spec.slug, "key left out: it does not open or fit its place");
                 }
             }
         }
-        let pool = KeyPool::new(config.spec.strategy, slots, self.cache.turns(config.id), health).capped(
+        let groups: Groups = grouped.iter().filter_map(|(key, group)| Some((*key, group.name()?))).collect();
+        let turns = self.cache.turns(config.id);
+        let pool = KeyPool::new(config.spec.strategy, slots, groups, turns, health).capped(
             config.spec.key_caps,
             before.map(|route| &route.pool),
             self.epoch,

@@ -54,7 +54,7 @@ mod tests {
     use proxy_hyper::{Control, Parts, Proxy, Settings};
     use rotator_core::{
         access::ProxyKeys,
-        model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
+        model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, QuotaGroup, Weight},
         pool::{Ailment, Now, RestPolicy, Resting},
         probe::ProbeReport,
         routes::Routes,

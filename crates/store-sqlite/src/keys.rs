@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ApiKey, ConfigId, KeyId, KeyState},
+    model::{ApiKey, ConfigId, KeyId, KeyState, QuotaGroup, Weight},
     secret::Secret,
-    store::{AddedKeys, Change, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
+    store::{AddedKeys, Change, KeyFilter, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
     vault::{Row as SealedRow, Vault},
 };
 use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, named_params};
@@ -14,6 +14,23 @@ use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, named_par
 use crate::{audit, configs, error, rows};
 
 const MATCHES: &str = "(:search IS NULL OR contains_folded(note, :search) OR fingerprint = :fingerprint)";
+
+/// A condition for the keys of a config that a filter means, and the values in it.
+struct Condition<'a> {
+    sql: String,
+    ids: Option<String>,
+    group: Option<&'a str>,
+}
+
+impl<'a> Condition<'a> {
+    fn of(filter: &'a KeyFilter) -> Self {
+        let state = condition(filter.state);
+        let (set, ids) = within(filter.set.as_ref());
+        let group = filter.quota_group.as_ref().map(QuotaGroup::as_str);
+        let in_group = group.map_or("", |_| "AND quota_group = :group");
+        Self { sql: format!("proxy_config_id = :config {state} AND {set} {in_group}"), ids, group }
+    }
+}
 
 /// A condition for the keys of a set, and the ids in it as a JSON array.
 fn within(set: Option<&KeySet>) -> (&'static str, Option<String>) {
@@ -44,12 +61,11 @@ pub(crate) fn list(
     let search = query.search.as_ref().map(|text| text.to_lowercase());
     let fingerprint = query.search.as_ref().and_then(|text| Secret::parse(text).ok());
     let fingerprint = fingerprint.map(|secret| vault.fingerprint(&secret, config));
-    let state = condition(query.state);
-    let (set, ids) = within(query.set.as_ref());
-    let conditions = format!("proxy_config_id = :config {state} AND {set} AND {MATCHES}");
+    let Condition { sql, ids, group } = Condition::of(&query.filter);
+    let conditions = format!("{sql} AND {MATCHES}");
     let limit = query.page.limit as usize;
     let all = named_params! {
-        ":config": config.0, ":search": search, ":fingerprint": fingerprint, ":ids": ids,
+        ":config": config.0, ":search": search, ":fingerprint": fingerprint, ":ids": ids, ":group": group,
         ":after": query.page.after.unwrap_or(0), ":limit": i64::from(query.page.limit) + 1,
     };
     let count = format!("SELECT count(*) FROM api_keys WHERE {conditions}");
@@ -68,18 +84,16 @@ pub(crate) fn list(
     Ok(Page { items, next, total: rows::count(total) })
 }
 
-/// The ids of a config's keys, all or those in one state and set.
+/// The ids of some of a config's keys.
 pub(crate) fn ids(
     tx: &Transaction<'_>,
     config: ConfigId,
-    state: Option<KeyState>,
-    set: Option<&KeySet>,
+    filter: &KeyFilter,
 ) -> Result<Vec<KeyId>, StoreError> {
     configs::require(tx, config)?;
-    let (state, (set, ids)) = (condition(state), within(set));
-    let sql =
-        format!("SELECT id FROM api_keys WHERE proxy_config_id = :config {state} AND {set} ORDER BY id");
-    let all = named_params! { ":config": config.0, ":ids": ids };
+    let Condition { sql, ids, group } = Condition::of(filter);
+    let sql = format!("SELECT id FROM api_keys WHERE {sql} ORDER BY id");
+    let all = named_params! { ":config": config.0, ":ids": ids, ":group": group };
     tx.prepare_cached(&sql)
         .and_then(|mut select| select.query_map(&*named(&sql, all), |row| row.get(0).map(KeyId))?.collect())
         .map_err(error::store)
@@ -148,8 +162,8 @@ pub(crate) struct Insert<'a> {
 impl<'a> Insert<'a> {
     pub(crate) fn new(tx: &'a Transaction<'_>, vault: &'a Vault) -> Result<Self, StoreError> {
         let sql = "INSERT INTO api_keys
-                       (id, proxy_config_id, key_value, fingerprint, is_active, weight, note, created_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                       (id, proxy_config_id, key_value, fingerprint, is_active, weight, quota_group, note, created_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                    ON CONFLICT (proxy_config_id, fingerprint) DO NOTHING";
         Ok(Self { statement: tx.prepare_cached(sql).map_err(error::store)?, vault })
     }
@@ -164,6 +178,7 @@ impl<'a> Insert<'a> {
             self.vault.fingerprint(&key.secret, row.config),
             key.is_active,
             key.weight.get(),
+            key.quota_group.as_str(),
             &key.note,
             at.as_millisecond(),
         );
@@ -190,9 +205,15 @@ pub(crate) fn update(
     let key = tx
         .query_one(
             "UPDATE api_keys SET is_active = coalesce(?2, is_active), weight = coalesce(?3, weight),
-                 note = coalesce(?4, note)
+                 quota_group = coalesce(?4, quota_group), note = coalesce(?5, note)
              WHERE id = ?1 RETURNING *",
-            (id.0, patch.is_active, patch.weight.map(rotator_core::model::Weight::get), &patch.note),
+            (
+                id.0,
+                patch.is_active,
+                patch.weight.map(Weight::get),
+                patch.quota_group.as_ref().map(QuotaGroup::as_str),
+                &patch.note,
+            ),
             |row| rows::key(row, vault),
         )
         .optional()
@@ -206,6 +227,7 @@ fn changes(patch: &KeyPatch) -> String {
     let parts = [
         patch.is_active.map(|active| if active { "switched on".into() } else { "switched off".to_owned() }),
         patch.weight.map(|weight| format!("weight {}", weight.get())),
+        patch.quota_group.as_ref().map(|group| format!("quota group \"{}\"", group.as_str())),
         patch.note.as_ref().map(|_| "note".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -245,21 +267,19 @@ pub(crate) fn delete(tx: &Transaction<'_>, id: KeyId, by: &Change) -> Result<(),
     audit::note(tx, "key.delete", Some(id.0), &format!("of config {config}"), by)
 }
 
-/// Deletes a config's keys, all or those in one state.
+/// Deletes some of a config's keys.
 pub(crate) fn delete_of(
     tx: &Transaction<'_>,
     config: ConfigId,
-    state: Option<KeyState>,
-    set: Option<&KeySet>,
+    filter: &KeyFilter,
     by: &Change,
 ) -> Result<u64, StoreError> {
     configs::require(tx, config)?;
-    let (set, ids) = within(set);
-    let state_condition = condition(state);
-    let sql = format!("DELETE FROM api_keys WHERE proxy_config_id = :config {state_condition} AND {set}");
-    let all = named_params! { ":config": config.0, ":ids": ids };
+    let Condition { sql, ids, group } = Condition::of(filter);
+    let sql = format!("DELETE FROM api_keys WHERE {sql}");
+    let all = named_params! { ":config": config.0, ":ids": ids, ":group": group };
     let deleted = tx.execute(&sql, &*named(&sql, all)).map_err(error::store)?;
-    let which = state.map_or("keys", |state| match state {
+    let which = filter.state.map_or("keys", |state| match state {
         KeyState::Active => "active keys",
         KeyState::Disabled => "disabled keys",
     });

@@ -18,6 +18,7 @@ pub(crate) struct Migration {
 pub(crate) const CONFIG: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../migrations/config/0001_init.sql") },
     Migration { version: 2, sql: include_str!("../migrations/config/0002_key_rests.sql") },
+    Migration { version: 3, sql: include_str!("../migrations/config/0003_key_groups.sql") },
 ];
 /// The steps of the request log.
 pub(crate) const REQUESTS: &[Migration] = &[

@@ -94,6 +94,8 @@ pub(crate) fn key(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<ApiKey> {
         is_active: row.get("is_active")?,
         // The table admits no other.
         weight: Weight::new(row.get("weight")?).unwrap_or(Weight::ONE),
+        // What no form would take shares nothing.
+        quota_group: row.get_ref("quota_group")?.as_str()?.parse().unwrap_or_default(),
         note: row.get("note")?,
         last_used_at: row.get::<_, Option<i64>>("last_used_at")?.map(time),
         success_count: count(row.get("success_count")?),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
+    model::{ApiKey, ConfigId, ConfigSpec, KeyId, ProxyConfig},
     pool::Resting,
     record::{ErrorSample, RequestId, RequestRecord},
     store::{
-        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
-        KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store, StoreError,
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyFilter, KeyPatch,
+        KeyQuery, KeySet, KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource,
+        Store, StoreError,
     },
 };
 
@@ -70,13 +71,8 @@ impl Store for SqliteStore {
         self.config.read(move |tx| keys::list(tx, &vault, config, &query)).await
     }
 
-    async fn key_ids(
-        &self,
-        config: ConfigId,
-        state: Option<KeyState>,
-        set: Option<KeySet>,
-    ) -> Result<Vec<KeyId>, StoreError> {
-        self.config.read(move |tx| keys::ids(tx, config, state, set.as_ref())).await
+    async fn key_ids(&self, config: ConfigId, filter: KeyFilter) -> Result<Vec<KeyId>, StoreError> {
+        self.config.read(move |tx| keys::ids(tx, config, &filter)).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
@@ -115,15 +111,9 @@ impl Store for SqliteStore {
         self.config.write(move |tx| keys::delete(tx, id, &by)).await
     }
 
-    async fn delete_keys(
-        &self,
-        config: ConfigId,
-        state: Option<KeyState>,
-        set: Option<KeySet>,
-        by: &Change,
-    ) -> Result<u64, StoreError> {
+    async fn delete_keys(&self, config: ConfigId, filter: KeyFilter, by: &Change) -> Result<u64, StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| keys::delete_of(tx, config, state, set.as_ref(), &by)).await
+        self.config.write(move |tx| keys::delete_of(tx, config, &filter, &by)).await
     }
 
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rotator_core::{
-    model::{ConfigFields, ConfigId, ConfigSpec, Weight},
+    model::{ConfigFields, ConfigId, ConfigSpec, QuotaGroup, Weight},
     secret::Secret,
     store::{Change, NewKey, Store as _, StoreError},
     vault::KeyEncryptionKey,
@@ -46,6 +46,7 @@ fn keys() -> Vec<NewKey> {
         secret: Secret::parse(&format!("sk-{n}")).unwrap(),
         is_active: true,
         weight: Weight::ONE,
+        quota_group: QuotaGroup::default(),
         note: String::new(),
     };
     (0..1000).map(key).collect()

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ApiKey, Weight},
+    model::{ApiKey, QuotaGroup, Weight},
     secret::Secret,
     store::{KeyPatch, NewKey},
 };
@@ -32,6 +32,9 @@ pub(crate) struct KeyForm {
     /// Its share under `weighted`.
     #[schema(minimum = 1, maximum = 1000, default = 1)]
     weight: Option<i64>,
+    /// Whose limits it shares, such as the name of its account: up to 100 characters. When a limit of the account is
+    /// met, all its keys in the config rest.
+    quota_group: Option<String>,
     /// For people: up to 500 characters.
     note: Option<String>,
 }
@@ -46,6 +49,8 @@ pub(crate) struct PatchForm {
     /// Its share under `weighted`.
     #[schema(minimum = 1, maximum = 1000)]
     weight: Option<i64>,
+    /// Whose limits it shares: up to 100 characters. An empty text takes it out of its group.
+    quota_group: Option<String>,
     /// For people: up to 500 characters.
     note: Option<String>,
 }
@@ -75,14 +80,18 @@ pub(crate) struct KeyView {
     /// Its share under `weighted`.
     #[schema(minimum = 1, maximum = 1000)]
     weight: u16,
+    /// Whose limits it shares.
+    #[schema(required)]
+    quota_group: Option<String>,
     /// For people.
     note: String,
-    /// When it last served a request.
+    /// When the upstream last took or refused it.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
-    /// Requests it served that the upstream answered with success.
+    /// Requests that the upstream took it for: those that succeeded, and those that were wrong in themselves.
     success_count: u64,
-    /// Requests it served that failed.
+    /// Requests that the upstream refused because of the key: it was not accepted, met a limit, or had used up its quota.
+    /// The upstream's own failures count neither here nor as a success.
     failure_count: u64,
     /// When it was added.
     #[schema(value_type = String, format = DateTime)]
@@ -101,6 +110,7 @@ impl KeyForm {
             secret: Secret::parse(&text).map_err(|reason| ApiError::field("key_value", reason))?,
             is_active: self.is_active.unwrap_or(true),
             weight: self.weight.map_or(Ok(Weight::ONE), weight)?,
+            quota_group: self.quota_group.as_deref().map(quota_group).transpose()?.unwrap_or_default(),
             note: self.note.map_or(Ok(String::new()), note)?,
         })
     }
@@ -112,6 +122,7 @@ impl PatchForm {
         Ok(KeyPatch {
             is_active: self.is_active,
             weight: self.weight.map(weight).transpose()?,
+            quota_group: self.quota_group.as_deref().map(quota_group).transpose()?,
             note: self.note.map(note).transpose()?,
         })
     }
@@ -130,6 +141,7 @@ impl KeyView {
             state_reason: reason,
             state_until: until,
             weight: key.weight.get(),
+            quota_group: key.quota_group.name().map(str::to_owned),
             note: key.note,
             last_used_at: key.last_used_at,
             success_count: key.success_count,
@@ -141,6 +153,11 @@ impl KeyView {
 
 fn weight(value: i64) -> Result<Weight, ApiError> {
     Weight::new(value).ok_or_else(|| ApiError::field("weight", format!("must be 1 to {}", Weight::MAX)))
+}
+
+/// The quota group of this name.
+pub(crate) fn quota_group(text: &str) -> Result<QuotaGroup, ApiError> {
+    text.parse().map_err(|reason: String| ApiError::field("quota_group", reason))
 }
 
 fn note(text: String) -> Result<String, ApiError> {

@@ -36,11 +36,13 @@ pub(crate) struct KeyExport {
     password: Option<String>,
     /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`. All when left out.
     state: Option<String>,
+    /// Of this quota group only; an empty text means keys without a group.
+    quota_group: Option<String>,
 }
 
 /// How many keys are in memory at once.
 const PIECE: usize = 500;
-const HEAD: &str = "id,key_value,state,weight,note\r\n";
+const HEAD: &str = "id,key_value,state,weight,quota_group,note\r\n";
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
@@ -48,7 +50,7 @@ impl Form for KeyExport {}
 
 /// Show the texts of keys, as a file
 ///
-/// As CSV (RFC 4180) with the columns `id`, `key_value`, `state`, `weight` and `note`. A key that cannot be opened is
+/// As CSV (RFC 4180) with the columns `id`, `key_value`, `state`, `weight`, `quota_group` and `note`. A key that cannot be opened is
 /// empty. A cell that a spreadsheet would run as a formula begins with `'`; a key of letters, digits and `-._~+/=` never
 /// does.
 ///
@@ -75,7 +77,7 @@ pub(crate) async fn export(
 ) -> Result<Response, ApiError> {
     let config = ConfigId(config);
     check(&admin, &state, form.password.as_deref(), AuditAction::KeysExportRefused(config)).await?;
-    let ids = select(&state, config, form.state.as_deref()).await?;
+    let ids = select(&state, config, form.state.as_deref(), form.quota_group.as_deref()).await?;
     let slug = state.store().config(config).await?.ok_or(StoreError::NotFound)?.config.spec.slug;
     state.store().audit(AuditAction::KeysExported(config, ids.len()), &admin.change()).await?;
 
@@ -105,8 +107,9 @@ async fn rows(
 
 fn row(key: &ApiKey, state: &str) -> String {
     let secret = key.secret.as_ref().map_or("", Secret::expose);
-    let cells = [cell(secret, is_plain(secret)), cell(&key.note, false)];
-    format!("{},{},{state},{},{}\r\n", key.id, cells[0], key.weight.get(), cells[1])
+    let [secret, group, note] =
+        [cell(secret, is_plain(secret)), cell(key.quota_group.as_str(), false), cell(&key.note, false)];
+    format!("{},{secret},{state},{},{group},{note}\r\n", key.id, key.weight.get())
 }
 
 /// A cell as RFC 4180 has it, which no spreadsheet runs unless it is `harmless`.

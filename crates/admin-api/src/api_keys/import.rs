@@ -2,13 +2,14 @@
 
 use axum::{Json, extract::State};
 use rotator_core::{
-    model::{ConfigId, Weight},
+    model::{ConfigId, QuotaGroup, Weight},
     secret::Secret,
     store::NewKey,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body::quota_group;
 use crate::{
     admin::Admin,
     body::{Body, Form},
@@ -27,6 +28,8 @@ pub(crate) struct KeyBatch {
     /// The keys: 1 to 100 000.
     #[schema(required, nullable = false, min_items = 1, max_items = 100_000, write_only)]
     keys: Option<Vec<String>>,
+    /// Whose limits all of them share, such as the name of their account: up to 100 characters.
+    quota_group: Option<String>,
 }
 
 /// What became of a batch of keys.
@@ -77,7 +80,8 @@ pub(crate) async fn import(
     if !(1..=MAX_KEYS).contains(&texts.len()) {
         return Err(ApiError::field("keys", format!("must be a list of 1 to {MAX_KEYS} keys")));
     }
-    let (keys, mut report) = sort_out(&texts);
+    let group = batch.quota_group.as_deref().map(quota_group).transpose()?.unwrap_or_default();
+    let (keys, mut report) = sort_out(&texts, &group);
     let (config, by, store) = (ConfigId(config), admin.change(), state.store());
     let added = state
         .change(async move { store.add_keys(config, keys, &by).await.map(|added| (config, added)) })
@@ -87,13 +91,14 @@ pub(crate) async fn import(
     Ok(Json(report))
 }
 
-fn sort_out(texts: &[String]) -> (Vec<NewKey>, KeyBatchReport) {
+fn sort_out(texts: &[String], group: &QuotaGroup) -> (Vec<NewKey>, KeyBatchReport) {
     let mut keys = Vec::with_capacity(texts.len());
     let mut report = KeyBatchReport::default();
     for (index, text) in texts.iter().enumerate() {
         match Secret::parse(text) {
             Ok(secret) => {
-                keys.push(NewKey { secret, is_active: true, weight: Weight::ONE, note: String::new() });
+                let (weight, quota_group) = (Weight::ONE, group.clone());
+                keys.push(NewKey { secret, is_active: true, weight, quota_group, note: String::new() });
             }
             Err(reason) => {
                 report.failed_count += 1;

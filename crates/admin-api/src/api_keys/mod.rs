@@ -45,6 +45,8 @@ use crate::{
 pub(crate) struct ListParams {
     /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`.
     state: Option<String>,
+    /// Of this quota group only; an empty text means keys without a group.
+    quota_group: Option<String>,
     /// Part of a note in either case, or a whole key.
     q: Option<String>,
     /// How many: 50 by default.
@@ -61,6 +63,8 @@ pub(crate) struct ListParams {
 pub(crate) struct DeleteParams {
     /// In this state only: `active`, `cooling`, `invalid`, `exhausted` or `disabled`. All when left out.
     state: Option<String>,
+    /// Of this quota group only; an empty text means keys without a group.
+    quota_group: Option<String>,
 }
 
 /// How many keys went.
@@ -90,9 +94,9 @@ pub(crate) async fn list(
 ) -> Result<Json<List<KeyView>>, ApiError> {
     let config = ConfigId(config);
     let standings = standings(&state, config);
-    let (only, set) = standings.filter(params.state.as_deref())?;
+    let filter = standings.filter(params.state.as_deref(), params.quota_group.as_deref())?;
     let page = page(params.limit.as_deref(), params.cursor.as_deref())?;
-    let query = KeyQuery { state: only, set, search: search("q", params.q)?, page };
+    let query = KeyQuery { filter, search: search("q", params.q)?, page };
     let keys = state.store().keys(config, &query).await?;
     Ok(Json(List::of(keys, |key| KeyView::of(key, &standings))))
 }
@@ -142,10 +146,10 @@ pub(crate) async fn delete_all(
     Params(params): Params<DeleteParams>,
 ) -> Result<Json<Deleted>, ApiError> {
     let config = ConfigId(config);
-    let (only, set) = standings(&state, config).filter(params.state.as_deref())?;
+    let filter = standings(&state, config).filter(params.state.as_deref(), params.quota_group.as_deref())?;
     let (by, store) = (admin.change(), state.store());
     let deleted_count = state
-        .change(async move { store.delete_keys(config, only, set, &by).await.map(|n| (config, n)) })
+        .change(async move { store.delete_keys(config, filter, &by).await.map(|n| (config, n)) })
         .await?;
     Ok(Json(Deleted { deleted_count }))
 }
@@ -207,6 +211,8 @@ pub(crate) async fn delete(
 }
 
 /// Put a key back into rotation, now
+///
+/// This key only: the others of its quota group rest on.
 #[utoipa::path(
     post,
     path = "/keys/{id}/reset",

@@ -2,20 +2,21 @@
 
 use rotator_core::{
     model::{ApiKey, ConfigId, KeyId},
-    store::{KeyQuery, KeySet, PageRequest, StoreError},
+    store::{KeyFilter, KeyQuery, KeySet, PageRequest, StoreError},
 };
 
 use super::standings;
 use crate::{error::ApiError, state::AdminState};
 
-/// The ids of a config's keys, all or those in a state.
+/// The ids of a config's keys, all or those in a state, of a quota group, or both.
 pub(crate) async fn select(
     state: &AdminState,
     config: ConfigId,
     name: Option<&str>,
+    group: Option<&str>,
 ) -> Result<Vec<KeyId>, ApiError> {
-    let (only, set) = standings(state, config).filter(name)?;
-    Ok(state.store().key_ids(config, only, set).await?)
+    let filter = standings(state, config).filter(name, group)?;
+    Ok(state.store().key_ids(config, filter).await?)
 }
 
 /// The keys with these ids, as far as they are there still.
@@ -25,6 +26,7 @@ pub(crate) async fn keys_of(
     ids: &[KeyId],
 ) -> Result<Vec<ApiKey>, StoreError> {
     let page = PageRequest { limit: u32::try_from(ids.len()).unwrap_or(u32::MAX), after: None };
-    let query = KeyQuery { set: Some(KeySet::Among(ids.to_vec())), page, ..KeyQuery::default() };
+    let filter = KeyFilter { set: Some(KeySet::Among(ids.to_vec())), ..KeyFilter::default() };
+    let query = KeyQuery { filter, page, ..KeyQuery::default() };
     Ok(state.store().keys(config, &query).await?.items)
 }

@@ -7,9 +7,10 @@ use rotator_core::{
     model::{ApiKey, ConfigId, KeyCounts, KeyId, KeyState},
     pool::{Ailment, Resting},
     routes::Routes,
-    store::KeySet,
+    store::{KeyFilter, KeySet},
 };
 
+use super::body::quota_group;
 use crate::error::ApiError;
 
 /// What the API calls the states of a key.
@@ -54,20 +55,22 @@ impl Standings {
         }
     }
 
-    /// The keys in a state, as the store can find them.
-    pub(crate) fn filter(&self, state: Option<&str>) -> Result<(Option<KeyState>, Option<KeySet>), ApiError> {
-        let Some(name) = state else { return Ok((None, None)) };
+    /// The keys in a state, of a quota group, or both, as the store can find them.
+    pub(crate) fn filter(&self, state: Option<&str>, group: Option<&str>) -> Result<KeyFilter, ApiError> {
+        let quota_group = group.map(quota_group).transpose()?;
+        let Some(name) = state else { return Ok(KeyFilter { quota_group, ..KeyFilter::default() }) };
         if !STATES.contains(&name) {
             return Err(ApiError::field("state", format!("must be one of {}", STATES.join(", "))));
         }
-        Ok(match name.parse::<Ailment>() {
+        let (state, set) = match name.parse::<Ailment>() {
             Ok(ailment) => {
                 let ids = self.resting.values().filter(|rest| rest.ailment == ailment).map(|rest| rest.key);
-                (Some(KeyState::Active), Some(KeySet::Among(ids.collect())))
+                (KeyState::Active, Some(KeySet::Among(ids.collect())))
             }
-            Err(_) if name == KeyState::Disabled.as_str() => (Some(KeyState::Disabled), None),
-            Err(_) => (Some(KeyState::Active), Some(KeySet::Except(self.resting.keys().copied().collect()))),
-        })
+            Err(_) if name == KeyState::Disabled.as_str() => (KeyState::Disabled, None),
+            Err(_) => (KeyState::Active, Some(KeySet::Except(self.resting.keys().copied().collect()))),
+        };
+        Ok(KeyFilter { state: Some(state), set, quota_group })
     }
 
     /// How many keys are in each state, in the order of [`STATES`].

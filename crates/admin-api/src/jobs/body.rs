@@ -20,7 +20,7 @@ const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 /// And at most.
 const MAX_PER_SECOND: u32 = 50;
 
-/// What to do, and to which keys: those in `state`, those in `ids`, or all of the config.
+/// What to do, and to which keys: those in `state`, of a `quota_group`, or both; those in `ids`; or all of the config.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewJob)]
@@ -30,6 +30,8 @@ pub(crate) struct JobForm {
     action: Option<Action>,
     /// To those in this state when the job begins: `active`, `cooling`, `invalid`, `exhausted` or `disabled`.
     state: Option<String>,
+    /// To those of this quota group; an empty text means keys without a group.
+    quota_group: Option<String>,
     /// To these: 1 to 100 000.
     #[schema(min_items = 1, max_items = 100_000)]
     ids: Option<Vec<i64>>,
@@ -40,8 +42,8 @@ pub(crate) struct JobForm {
 
 /// Which keys a form means.
 pub(super) enum Wanted {
-    /// Those in a state, or all.
-    InState(Option<String>),
+    /// Those in a state, of a quota group, or both; or all.
+    Alike { state: Option<String>, quota_group: Option<String> },
     /// These, each once.
     These(Vec<KeyId>),
 }
@@ -111,12 +113,16 @@ impl JobForm {
             }
             Some(number) => per_second(number)?,
         };
-        let wanted = match (self.state, self.ids) {
-            (Some(_), Some(_)) => {
+        let wanted = match (self.state, self.quota_group, self.ids) {
+            (state, quota_group, None) => Wanted::Alike { state, quota_group },
+            (None, None, Some(ids)) => Wanted::These(distinct(ids)?),
+            (Some(_), _, Some(_)) => {
                 return Err(ApiError::field("ids", "cannot be combined with state: leave one of them out"));
             }
-            (name, None) => Wanted::InState(name),
-            (None, Some(ids)) => Wanted::These(distinct(ids)?),
+            (None, Some(_), Some(_)) => {
+                let reason = "cannot be combined with quota_group: leave one of them out";
+                return Err(ApiError::field("ids", reason));
+            }
         };
         Ok((action, per_second, wanted))
     }

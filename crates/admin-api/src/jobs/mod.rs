@@ -17,7 +17,10 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use rotator_core::{model::ConfigId, store::KeySet};
+use rotator_core::{
+    model::ConfigId,
+    store::{KeyFilter, KeySet},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -73,10 +76,13 @@ pub(crate) async fn create(
 ) -> Result<impl IntoResponse, ApiError> {
     let (config, (action, per_second, wanted)) = (ConfigId(config), form.into_parts()?);
     let (keys, skipped) = match wanted {
-        Wanted::InState(name) => (select(&state, config, name.as_deref()).await?, 0),
+        Wanted::Alike { state: name, quota_group } => {
+            (select(&state, config, name.as_deref(), quota_group.as_deref()).await?, 0)
+        }
         Wanted::These(ids) => {
             let wanted = ids.len();
-            let keys = state.store().key_ids(config, None, Some(KeySet::Among(ids))).await?;
+            let filter = KeyFilter { set: Some(KeySet::Among(ids)), ..KeyFilter::default() };
+            let keys = state.store().key_ids(config, filter).await?;
             let missing = wanted.saturating_sub(keys.len());
             (keys, missing)
         }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use rotator_core::{
     model::{ApiKey, KeyId, ProxyConfig},
     probe::ProbeReport,
-    store::{AuditAction, Change, KeySet, StoreError},
+    store::{AuditAction, Change, KeyFilter, KeySet, StoreError},
 };
 use tokio::{
     task::{JoinError, JoinSet},
@@ -134,7 +134,8 @@ async fn change_piece(
             Ok(there.len())
         }
         Action::Delete => {
-            let deleted = store.delete_keys(config, None, Some(KeySet::Among(piece.to_vec())), by).await?;
+            let filter = KeyFilter { set: Some(KeySet::Among(piece.to_vec())), ..KeyFilter::default() };
+            let deleted = store.delete_keys(config, filter, by).await?;
             Ok(usize::try_from(deleted).unwrap_or(piece.len()))
         }
     }

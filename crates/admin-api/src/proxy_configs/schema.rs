@@ -48,7 +48,8 @@ pub(crate) struct RuleSchema {
     /// What the answer says.
     #[schema(schema_with = outcome)]
     outcome: String,
-    /// What the limit counts: `key` by default, `key_model` or `quota_group`.
+    /// What the limit counts: `key` by default, `key_model`, `quota_group`, or `quota_group_model`. A limit of the quota
+    /// group rests all its keys in the config.
     scope: Option<String>,
     /// How long the key rests when the upstream does not say, such as `90s` or `1h`.
     rest: Option<String>,

@@ -59,7 +59,8 @@ pub(crate) struct Simulation {
 struct PassedOver {
     /// Which key.
     id: i64,
-    /// `cooling`, `exhausted`, `invalid`, `on_trial`, or `at_limit` when its own limit is reached.
+    /// `cooling`, `exhausted`, `invalid`, `quota_group` when its whole quota group rests, `on_trial`, or `at_limit` when
+    /// its own limit is reached.
     why: &'static str,
 }
 

@@ -31,7 +31,8 @@ pub(super) struct TraceView {
 struct PassedOverView {
     /// Which key.
     key_id: i64,
-    /// `cooling`, `exhausted`, `invalid`, `on_trial`, or `at_limit` when its own limit was reached.
+    /// `cooling`, `exhausted`, `invalid`, `quota_group` when its whole quota group rested, `on_trial`, or `at_limit` when
+    /// its own limit was reached.
     why: Box<str>,
 }
 

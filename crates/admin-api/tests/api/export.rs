@@ -38,7 +38,7 @@ async fn open(admin: &Client, path: &str) -> Body {
 #[tokio::test]
 async fn the_password_gives_the_keys_as_a_file_and_leaves_a_trace() {
     let (api, admin, config, path) = scene().await;
-    let second = json!({ "key_value": "sk-good", "is_active": false, "weight": 7, "note": "from Ann" });
+    let second = json!({ "key_value": "sk-good", "is_active": false, "weight": 7, "quota_group": "=Acme", "note": "from Ann" });
     admin.post(&format!("/proxy-configs/{config}/keys"), second).await;
 
     let answer = admin.post(&path, json!({ "password": PASSWORD })).await;
@@ -46,9 +46,9 @@ async fn the_password_gives_the_keys_as_a_file_and_leaves_a_trace() {
     assert_eq!((answer.status.as_u16(), answer.header(header::CACHE_CONTROL)), (200, "no-store"));
     assert_eq!(answer.header(header::CONTENT_TYPE), "text/csv; charset=utf-8");
     assert_eq!(answer.header(header::CONTENT_DISPOSITION), "attachment; filename=\"openai-keys.csv\"");
-    let expected = "id,key_value,state,weight,note\r\n\
-                    1,sk-0123456789abcdef,active,1,\r\n\
-                    2,sk-good,disabled,7,from Ann\r\n";
+    let expected = "id,key_value,state,weight,quota_group,note\r\n\
+                    1,sk-0123456789abcdef,active,1,,\r\n\
+                    2,sk-good,disabled,7,'=Acme,from Ann\r\n";
     assert_eq!(answer.text, expected);
     let entry = latest(&api).await;
     assert_eq!((entry.action.as_str(), entry.object_id), ("keys.export", Some(config)));
@@ -65,7 +65,7 @@ async fn keys_are_exported_by_state() {
     assert!(disabled.text.contains("sk-off-") && !disabled.text.contains(KEY), "{}", disabled.text);
     assert_eq!(latest(&api).await.detail, "1 keys exported");
     let invalid = admin.post(&path, json!({ "password": PASSWORD, "state": "invalid" })).await;
-    assert_eq!(invalid.text, "id,key_value,state,weight,note\r\n");
+    assert_eq!(invalid.text, "id,key_value,state,weight,quota_group,note\r\n");
     let unknown = admin.post(&path, json!({ "password": PASSWORD, "state": "tired" })).await;
     assert_eq!((unknown.status.as_u16(), unknown.code()), (422, "invalid_fields"));
 }
@@ -84,8 +84,8 @@ async fn no_note_and_no_key_runs_in_a_spreadsheet_or_leaves_its_cell() {
 
     let rows: Vec<&str> = answer.text.split("\r\n").skip(2).collect();
     let expected = [
-        "2,'=cmd|'/C_calc'!A0,active,1,\"'=HYPERLINK(\"\"http://evil.example\"\")\"",
-        "3,-plain_key+/=,active,1,\"'-1, \"\"quoted\"\"\"",
+        "2,'=cmd|'/C_calc'!A0,active,1,,\"'=HYPERLINK(\"\"http://evil.example\"\")\"",
+        "3,-plain_key+/=,active,1,,\"'-1, \"\"quoted\"\"\"",
         "",
     ];
     assert_eq!(rows, expected);
@@ -145,7 +145,7 @@ async fn a_key_that_does_not_open_is_an_empty_cell() {
     api.store.tamper();
     let answer = admin.post(&path, json!({ "password": PASSWORD })).await;
 
-    assert_eq!(answer.text, "id,key_value,state,weight,note\r\n1,,active,1,\r\n");
+    assert_eq!(answer.text, "id,key_value,state,weight,quota_group,note\r\n1,,active,1,,\r\n");
 }
 
 #[tokio::test]

@@ -28,8 +28,8 @@ async fn a_new_key_is_answered_masked_with_its_place() {
     );
     let expected = json!({
         "id": id, "proxy_config_id": config, "key_value": "sk-012***def", "is_active": false, "state": "disabled",
-        "state_reason": null, "state_until": null, "weight": 7, "note": "from Ann", "last_used_at": null,
-        "success_count": 0, "failure_count": 0, "created_at": "2026-01-01T00:00:00Z",
+        "state_reason": null, "state_until": null, "weight": 7, "quota_group": null, "note": "from Ann",
+        "last_used_at": null, "success_count": 0, "failure_count": 0, "created_at": "2026-01-01T00:00:00Z",
     });
     assert_eq!(answer.body, expected);
     assert_eq!(admin.get(&format!("/keys/{id}")).await.body, expected);
@@ -82,6 +82,8 @@ async fn what_can_be_no_key_is_named_and_not_repeated() {
         (json!({ "key_value": KEY, "weight": 0 }), "weight"),
         (json!({ "key_value": KEY, "weight": 1001 }), "weight"),
         (json!({ "key_value": KEY, "weight": 1e300 }), "weight"),
+        (json!({ "key_value": KEY, "quota_group": "g".repeat(101) }), "quota_group"),
+        (json!({ "key_value": KEY, "quota_group": "two\nlines" }), "quota_group"),
         (json!({ "key_value": KEY, "note": "n".repeat(501) }), "note"),
         (json!({ "key_value": KEY, "note": "two\nlines" }), "note"),
         (json!({ "key_value": KEY, "id": 7 }), "id"),
@@ -262,4 +264,34 @@ async fn a_race_for_a_key_has_one_winner() {
 
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn keys_are_put_into_a_quota_group_and_listed_by_it() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+    let config = admin.add_config("openai").await;
+    let path = format!("/proxy-configs/{config}/keys");
+    let new = json!({ "key_value": "sk-1", "quota_group": " Acme " });
+    let first = admin.post(&path, new).await.body;
+    assert_eq!(first["quota_group"], "Acme");
+    let batch = json!({ "keys": ["sk-2", "sk-3"], "quota_group": "other" });
+    assert_eq!(admin.post(&format!("{path}/batch"), batch).await.body["success_count"], 2);
+    let alone = admin.add_key(config, "sk-4").await;
+
+    let of = async |name: &str| {
+        let list = admin.get(&format!("{path}?quota_group={name}")).await.body;
+        list["items"].as_array().unwrap().iter().map(|key| key["id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let first = first["id"].as_i64().unwrap();
+    assert_eq!((of("Acme").await, of("other").await.len(), of("acme").await), (vec![first], 2, vec![]));
+    assert_eq!(of("").await, [alone]);
+
+    let moved = admin.patch(&format!("/keys/{alone}"), json!({ "quota_group": "Acme" })).await.body;
+    assert_eq!((&moved["quota_group"], of("Acme").await), (&json!("Acme"), vec![first, alone]));
+    let left = admin.patch(&format!("/keys/{first}"), json!({ "quota_group": "" })).await.body;
+    assert_eq!((&left["quota_group"], of("Acme").await), (&json!(null), vec![alone]));
+    let kept = admin.patch(&format!("/keys/{alone}"), json!({ "quota_group": null })).await.body;
+    assert_eq!(kept["quota_group"], "Acme");
+    assert_eq!(admin.delete(&format!("{path}?quota_group=other")).await.body["deleted_count"], 2);
 }

@@ -30,7 +30,14 @@ async fn rules_are_tried_on_answers_before_the_providers_own() {
         json!([
             verdict("rate_limited", "inside", json!("key"), json!(90.0), false, false),
             verdict("success", "worked", json!(null), json!(null), false, false),
-            verdict("rate_limited", "this model's limit", json!("key_model"), json!(7.0), false, false),
+            verdict(
+                "rate_limited",
+                "this model's limit",
+                json!("quota_group_model"),
+                json!(7.0),
+                false,
+                false
+            ),
             verdict("key_rejected", "not allowed", json!(null), json!(null), true, false),
             verdict("upstream_failed", "overloaded", json!(null), json!(null), false, true),
         ])

@@ -150,3 +150,33 @@ async fn a_limit_of_one_model_leaves_the_key_active() {
 
     assert_eq!(admin.get(&format!("/keys/{}", keys[0])).await.body["state"], "active");
 }
+
+#[tokio::test]
+async fn keys_of_an_account_that_is_limited_are_told_with_the_reason_and_one_is_reset_alone() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+    let config = admin.add_config("openai").await;
+    let batch = json!({ "keys": ["sk-1", "sk-2", "sk-3"], "quota_group": "acme" });
+    admin.post(&format!("/proxy-configs/{config}/keys/batch"), batch).await;
+    let other = admin.add_key(config, "sk-other").await;
+    let list = format!("/proxy-configs/{config}/keys");
+    let keys = ids(&admin.get(&format!("{list}?quota_group=acme")).await.body);
+    happens(&api, keys[1], &limited(Scope::QuotaGroup), None);
+
+    assert_eq!(ids(&admin.get(&format!("{list}?state=cooling")).await.body), keys);
+    assert_eq!(ids(&admin.get(&format!("{list}?state=active&quota_group=acme")).await.body), [0; 0]);
+    let mate = admin.get(&format!("/keys/{}", keys[0])).await.body;
+    assert_eq!(mate["state_reason"], "its quota group rests: too many requests");
+    let told = admin.post(&format!("/proxy-configs/{config}/simulate"), json!({})).await.body;
+    assert_eq!(told["keys"], json!([other]));
+    assert!(told["passed_over"].as_array().unwrap().iter().all(|key| key["why"] == "quota_group"));
+    assert_eq!(told["passed_over_count"], 3);
+
+    let freed = admin.post(&format!("/keys/{}/reset", keys[2]), json!({})).await.body;
+    assert_eq!(freed["state"], "active");
+    assert_eq!(ids(&admin.get(&format!("{list}?state=cooling")).await.body), keys[..2]);
+    let job = json!({ "action": "reset", "quota_group": "acme" });
+    let ended = admin.end_of(&admin.begin(config, job).await).await;
+    assert_eq!((&ended["state"], &ended["succeeded"]), (&json!("done"), &json!(3)));
+    assert_eq!(ids(&admin.get(&format!("{list}?state=cooling")).await.body), [0; 0]);
+}

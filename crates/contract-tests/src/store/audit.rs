@@ -2,7 +2,7 @@
 
 use rotator_core::{
     model::KeyId,
-    store::{AuditAction, KeyPatch, Store},
+    store::{AuditAction, KeyFilter, KeyPatch, Store},
 };
 
 use super::samples::{add, add_one, change, change_at, insert, key, keys, spec};
@@ -21,7 +21,7 @@ pub async fn every_write_is_audited(store: &dyn Store) {
     store.update_key(ids[0], KeyPatch::default(), &change()).await.unwrap();
     store.set_keys_active(config, &ids, false, &change()).await.unwrap();
     store.delete_key(ids[0], &change()).await.unwrap();
-    store.delete_keys(config, None, None, &change()).await.unwrap();
+    store.delete_keys(config, KeyFilter::default(), &change()).await.unwrap();
     store.delete_config(config, &change()).await.unwrap();
 
     let (config, key) = (Some(config.0), Some(ids[0].0));

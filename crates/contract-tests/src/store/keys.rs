@@ -1,8 +1,8 @@
 //! API keys.
 
 use rotator_core::{
-    model::{ConfigId, KeyCounts, KeyId, KeyState, Weight},
-    store::{ConfigQuery, KeyPatch, KeyQuery, KeySet, NewKey, Store},
+    model::{ConfigId, KeyCounts, KeyId, KeyState, QuotaGroup, Weight},
+    store::{ConfigQuery, KeyFilter, KeyPatch, KeyQuery, KeySet, NewKey, Store},
 };
 
 use super::samples::{
@@ -19,21 +19,35 @@ fn search(text: &str) -> KeyQuery {
     KeyQuery { search: Some(text.into()), ..KeyQuery::default() }
 }
 
-fn in_state(state: KeyState) -> KeyQuery {
-    KeyQuery { state: Some(state), ..KeyQuery::default() }
+fn state(state: KeyState) -> KeyFilter {
+    KeyFilter { state: Some(state), ..KeyFilter::default() }
+}
+
+fn in_state(only: KeyState) -> KeyQuery {
+    KeyQuery { filter: state(only), ..KeyQuery::default() }
+}
+
+fn group(name: &str) -> QuotaGroup {
+    name.parse().unwrap()
 }
 
 pub async fn keys_read_back_as_they_were_added(store: &dyn Store) {
     let config = insert(store, "c").await.id;
     let note = "'; DROP TABLE api_keys; -- 鍵".to_owned();
-    let given =
-        NewKey { secret: secret("sk-'\"%\\{}"), is_active: false, weight: Weight::new(1000).unwrap(), note };
+    let given = NewKey {
+        secret: secret("sk-'\"%\\{}"),
+        is_active: false,
+        weight: Weight::new(1000).unwrap(),
+        quota_group: group("Acme; 鍵"),
+        note,
+    };
 
     let id = store.add_keys(config, vec![given.clone()], &change_at(77)).await.unwrap().ids[0];
     let read = store.key(id).await.unwrap().unwrap();
 
     assert_eq!((read.id, read.config_id, text(&read)), (id, config, given.secret.expose()));
     assert_eq!((read.is_active, read.weight, &read.note), (false, given.weight, &given.note));
+    assert_eq!(read.quota_group, given.quota_group);
     assert_eq!((read.success_count, read.failure_count, read.last_used_at), (0, 0, None));
     assert_eq!(read.created_at, change_at(77).at);
 }
@@ -46,10 +60,10 @@ pub async fn keys_of_an_unknown_config_are_not_found(store: &dyn Store) {
     let unknown = ConfigId(4711);
 
     assert_not_found(store.keys(unknown, &KeyQuery::default()).await);
-    assert_not_found(store.key_ids(unknown, None, None).await);
+    assert_not_found(store.key_ids(unknown, KeyFilter::default()).await);
     assert_not_found(store.add_keys(unknown, keys(1), &change()).await);
     assert_not_found(store.set_keys_active(unknown, &[KeyId(1)], true, &change()).await);
-    assert_not_found(store.delete_keys(unknown, None, None, &change()).await);
+    assert_not_found(store.delete_keys(unknown, KeyFilter::default(), &change()).await);
 }
 
 pub async fn keys_are_listed_in_pages_in_the_order_they_were_added(store: &dyn Store) {
@@ -162,10 +176,13 @@ pub async fn a_patch_changes_only_what_it_names(store: &dyn Store) {
         patch(KeyPatch { note: Some("n".into()), ..KeyPatch::default() }).await,
         (true, 5, "n".into())
     );
+    let grouped = KeyPatch { quota_group: Some(group("acme")), ..KeyPatch::default() };
+    assert_eq!(patch(grouped).await, (true, 5, "n".into()));
     assert_eq!(
         patch(KeyPatch { is_active: Some(false), ..KeyPatch::default() }).await,
         (false, 5, "n".into())
     );
+    assert_eq!(store.key(id).await.unwrap().unwrap().quota_group, group("acme"));
     assert_eq!(
         patch(KeyPatch { note: Some(String::new()), ..KeyPatch::default() }).await,
         (false, 5, String::new())
@@ -193,10 +210,10 @@ pub async fn keys_are_deleted_by_state(store: &dyn Store) {
     add(store, config, vec![key("sk-1"), disabled("sk-2"), key("sk-3"), disabled("sk-4")]).await;
     add(store, other, vec![disabled("sk-2")]).await;
 
-    assert_eq!(store.delete_keys(config, Some(KeyState::Disabled), None, &change()).await.unwrap(), 2);
+    assert_eq!(store.delete_keys(config, state(KeyState::Disabled), &change()).await.unwrap(), 2);
     assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-1", "sk-3"]);
-    assert_eq!(store.delete_keys(config, None, None, &change()).await.unwrap(), 2);
-    assert_eq!(store.delete_keys(config, None, None, &change()).await.unwrap(), 0);
+    assert_eq!(store.delete_keys(config, KeyFilter::default(), &change()).await.unwrap(), 2);
+    assert_eq!(store.delete_keys(config, KeyFilter::default(), &change()).await.unwrap(), 0);
     assert_eq!(texts(store, other, KeyQuery::default()).await, ["sk-2"]);
 }
 
@@ -216,7 +233,8 @@ pub async fn keys_are_listed_and_deleted_by_set(store: &dyn Store) {
     let (config, other) = (insert(store, "c").await.id, insert(store, "d").await.id);
     let (one, two) = (add_one(store, config, "sk-1").await, add_one(store, config, "sk-2").await);
     let (three, foreign) = (add_one(store, config, "sk-3").await, add_one(store, other, "sk-1").await);
-    let within = |set| KeyQuery { set: Some(set), ..KeyQuery::default() };
+    let of = |state, set| KeyFilter { state, set: Some(set), ..KeyFilter::default() };
+    let within = |set| KeyQuery { filter: of(None, set), ..KeyQuery::default() };
 
     for (set, expected) in [
         (KeySet::Among(vec![three, one, foreign, KeyId(999)]), &["sk-1", "sk-3"][..]),
@@ -228,9 +246,10 @@ pub async fn keys_are_listed_and_deleted_by_set(store: &dyn Store) {
         assert_eq!(store.keys(config, &within(set)).await.unwrap().total, expected.len() as u64);
     }
     let among = KeySet::Among(vec![one, two, foreign]);
-    assert_eq!(store.delete_keys(config, Some(KeyState::Active), Some(among), &change()).await.unwrap(), 2);
+    let among = of(Some(KeyState::Active), among);
+    assert_eq!(store.delete_keys(config, among, &change()).await.unwrap(), 2);
     let but_three = KeySet::Except(vec![three]);
-    assert_eq!(store.delete_keys(config, None, Some(but_three), &change()).await.unwrap(), 0);
+    assert_eq!(store.delete_keys(config, of(None, but_three), &change()).await.unwrap(), 0);
     assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-3"]);
     assert_eq!(texts(store, other, KeyQuery::default()).await, ["sk-1"]);
 }
@@ -249,9 +268,30 @@ pub async fn ids_are_listed_by_state_and_set(store: &dyn Store) {
         (Some(KeyState::Active), Some(KeySet::Except(vec![one])), vec![three, four]),
         (None, Some(KeySet::Among(vec![])), vec![]),
     ] {
-        let listed = store.key_ids(config, state, set.clone()).await.unwrap();
-        assert_eq!(listed, expected, "{state:?} {set:?}");
+        let filter = KeyFilter { state, set, ..KeyFilter::default() };
+        let listed = store.key_ids(config, filter.clone()).await.unwrap();
+        assert_eq!(listed, expected, "{filter:?}");
     }
+}
+
+pub async fn keys_are_listed_and_deleted_by_quota_group(store: &dyn Store) {
+    let config = insert(store, "c").await.id;
+    let of = |text: &str, name: &str| NewKey { quota_group: group(name), ..key(text) };
+    let given = vec![of("sk-1", "acme"), of("sk-2", "Acme"), of("sk-3", "acme"), key("sk-4")];
+    let ids = add(store, config, given).await.ids;
+    let in_group = |name| KeyFilter { quota_group: Some(group(name)), ..KeyFilter::default() };
+
+    for (name, expected) in
+        [("acme", &["sk-1", "sk-3"][..]), ("Acme", &["sk-2"]), ("", &["sk-4"]), ("%", &[])]
+    {
+        let query = KeyQuery { filter: in_group(name), ..KeyQuery::default() };
+        assert_eq!(texts(store, config, query).await, expected, "{name}");
+    }
+    let leave = KeyPatch { quota_group: Some(QuotaGroup::default()), ..KeyPatch::default() };
+    store.update_key(ids[0], leave, &change()).await.unwrap();
+    assert_eq!(store.key_ids(config, in_group("acme")).await.unwrap(), ids[2..3]);
+    assert_eq!(store.delete_keys(config, in_group("acme"), &change()).await.unwrap(), 1);
+    assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-1", "sk-2", "sk-4"]);
 }
 
 pub async fn keys_are_switched_on_and_off_together(store: &dyn Store) {
@@ -262,10 +302,10 @@ pub async fn keys_are_switched_on_and_off_together(store: &dyn Store) {
 
     let off = store.set_keys_active(config, &wanted, false, &change()).await.unwrap();
     assert_eq!(off, ids[..2], "those that are there, whether they were on or off");
-    assert_eq!(store.key_ids(config, Some(KeyState::Active), None).await.unwrap(), ids[2..]);
+    assert_eq!(store.key_ids(config, state(KeyState::Active)).await.unwrap(), ids[2..]);
     assert_eq!(texts(store, other, in_state(KeyState::Active)).await, ["sk-1"]);
 
     store.set_keys_active(config, &wanted, true, &change()).await.unwrap();
-    assert_eq!(store.key_ids(config, Some(KeyState::Active), None).await.unwrap(), ids);
+    assert_eq!(store.key_ids(config, state(KeyState::Active)).await.unwrap(), ids);
     assert_eq!(store.set_keys_active(config, &[], false, &change()).await.unwrap(), []);
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::Method;
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
+    model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, QuotaGroup, Weight},
     record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
     secret::Secret,
     store::{AddedKeys, Change, NewKey, PageRequest, Store, StoreError},
@@ -68,7 +68,13 @@ pub(super) fn secret(text: &str) -> Secret {
 
 /// An active key without a note.
 pub(super) fn key(text: &str) -> NewKey {
-    NewKey { secret: secret(text), is_active: true, weight: Weight::ONE, note: String::new() }
+    NewKey {
+        secret: secret(text),
+        is_active: true,
+        weight: Weight::ONE,
+        quota_group: QuotaGroup::default(),
+        note: String::new(),
+    }
 }
 
 pub(super) fn disabled(text: &str) -> NewKey {

@@ -25,6 +25,7 @@ mod metering;
 mod outbound_proxy;
 mod paths;
 mod properties;
+mod quota_groups;
 mod reload;
 mod rotation;
 mod scrubbing;

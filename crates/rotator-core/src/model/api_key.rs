@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::{ConfigId, KeyId};
+use super::{ConfigId, KeyId, QuotaGroup};
 use crate::secret::Secret;
 
 /// A key of an upstream API, one of a config's pool.
@@ -16,13 +16,15 @@ pub struct ApiKey {
     pub is_active: bool,
     /// Its share under `weighted`.
     pub weight: Weight,
+    /// Whose limits it shares.
+    pub quota_group: QuotaGroup,
     /// For people.
     pub note: String,
-    /// When it last served a request.
+    /// When the upstream last took or refused it.
     pub last_used_at: Option<Timestamp>,
-    /// Requests it served that the upstream answered with success.
+    /// Requests that the upstream took it for: those that succeeded, and those that were wrong in themselves.
     pub success_count: u64,
-    /// Requests it served that failed.
+    /// Requests that the upstream refused because of the key: not accepted, limited, or its quota used up.
     pub failure_count: u64,
     /// When it was added.
     pub created_at: Timestamp,

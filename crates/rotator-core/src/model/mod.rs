@@ -7,6 +7,7 @@ mod config_fields;
 mod headers;
 mod ids;
 mod proxy_config;
+mod quota_group;
 mod slug;
 
 pub use api_format::{ApiFormat, OutputFormat};
@@ -18,4 +19,5 @@ pub use ids::{ConfigId, KeyId};
 pub use proxy_config::{
     Caps, ConfigSpec, ConfigType, FurtherTarget, Limits, Methods, ProxyConfig, Strategy, Target,
 };
+pub use quota_group::QuotaGroup;
 pub use slug::Slug;

@@ -55,8 +55,22 @@ pub enum Scope {
     Key,
     /// What the key does with one model.
     KeyModel,
-    /// What all keys of one account do.
+    /// What all keys of the key's quota group do; without a group, what the key does.
     QuotaGroup,
+    /// What all keys of the key's quota group do with one model; without a group, what the key does with it.
+    QuotaGroupModel,
+}
+
+impl Scope {
+    /// Whether it is about one model.
+    pub fn is_of_a_model(self) -> bool {
+        matches!(self, Self::KeyModel | Self::QuotaGroupModel)
+    }
+
+    /// Whether it concerns the other keys of a quota group.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Self::QuotaGroup | Self::QuotaGroupModel)
+    }
 }
 
 impl Outcome {
@@ -74,7 +88,7 @@ impl Outcome {
 
     /// Whether it concerns what the key does with one model.
     pub fn is_about_a_model(&self) -> bool {
-        matches!(self, Self::RateLimited(rest) | Self::QuotaExhausted(rest) if rest.scope == Scope::KeyModel)
+        matches!(self, Self::RateLimited(rest) | Self::QuotaExhausted(rest) if rest.scope.is_of_a_model())
     }
 
     /// Whether another key may fare better with the same request.

@@ -157,6 +157,9 @@ struct Table {
 struct Provider {
     #[cfg_attr(not(test), expect(dead_code, reason = "for whoever reads the table"))]
     name: String,
+    /// Where it says what its limits count.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever reads the table"))]
+    limits_at: String,
     /// A host, or with a leading dot the end of one.
     hosts: Vec<String>,
     /// The format whose services speak like this one, wherever they are.
@@ -328,6 +331,7 @@ mod tests {
         let table = read(include_str!("rules.json")).unwrap();
 
         for provider in &table.providers {
+            assert!(provider.limits_at.starts_with("https://"), "{}", provider.name);
             let host = &provider.hosts[0];
             let url = format!("https://{}{host}/v1", if host.starts_with('.') { "me" } else { "" });
             let found = table.providers.iter().find(|known| known.is_at(&url.parse().unwrap())).unwrap();
@@ -341,6 +345,7 @@ mod tests {
         let is_at = |known: &str, url: &str| {
             let provider = Provider {
                 name: String::new(),
+                limits_at: String::new(),
                 hosts: vec![known.into()],
                 api_format: None,
                 rules: Vec::new(),

@@ -83,11 +83,12 @@ fn each_provider_is_understood_in_its_own_words() {
     let azure = llm("https://me.openai.azure.com/openai/v1", "openai_compatible");
     let dashscope = llm("https://dashscope.aliyuncs.com/compatible-mode/v1", "openai_compatible");
     let deepseek = llm("https://api.deepseek.com", "openai_compatible");
-    let model_limit = limited(Scope::KeyModel, None);
+    let model_limit = limited(Scope::QuotaGroupModel, None);
+    let no_credit = exhausted(Scope::QuotaGroup, 3600);
 
     for (rules, status, body, outcome) in [
         (&openai, 429, r#"{"error":{"code":"rate_limit_exceeded"}}"#, model_limit),
-        (&openai, 429, r#"{"error":{"code":"insufficient_quota"}}"#, exhausted(Scope::Key, 3600)),
+        (&openai, 429, r#"{"error":{"code":"insufficient_quota"}}"#, no_credit),
         (&openai, 401, r#"{"error":{"code":"invalid_api_key"}}"#, Outcome::KeyRejected),
         (
             &openai,
@@ -98,12 +99,7 @@ fn each_provider_is_understood_in_its_own_words() {
         (&openai, 400, r#"{"error":{"message":"you said insufficient_quota"}}"#, Outcome::RequestFault),
         (&anthropic, 429, r#"{"error":{"type":"rate_limit_error"}}"#, model_limit),
         (&anthropic, 529, r#"{"error":{"type":"overloaded_error"}}"#, Outcome::UpstreamFailed),
-        (
-            &anthropic,
-            400,
-            r#"{"error":{"message":"Your credit balance is too low"}}"#,
-            exhausted(Scope::Key, 3600),
-        ),
+        (&anthropic, 400, r#"{"error":{"message":"Your credit balance is too low"}}"#, no_credit),
         (&anthropic, 400, r#"{"error":{"message":"messages: at least one"}}"#, Outcome::RequestFault),
         (&gemini, 400, r#"{"error":{"details":[{"reason":"API_KEY_INVALID"}]}}"#, Outcome::KeyRejected),
         (&gemini, 400, r#"{"error":{"status":"INVALID_ARGUMENT"}}"#, Outcome::RequestFault),
@@ -111,21 +107,21 @@ fn each_provider_is_understood_in_its_own_words() {
             &gemini,
             429,
             r#"{"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}"#,
-            exhausted(Scope::KeyModel, 86_400),
+            exhausted(Scope::QuotaGroupModel, 86_400),
         ),
         (&gemini, 429, r#"{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel"}"#, model_limit),
-        (&openrouter, 402, "", exhausted(Scope::Key, 3600)),
+        (&openrouter, 402, "", no_credit),
         (&openrouter, 403, r#"{"error":{"metadata":{"reasons":["flagged"]}}}"#, Outcome::RequestFault),
         (
             &openrouter,
             429,
             r#"{"error":{"message":"Rate limit exceeded: free-models-per-day"}}"#,
-            exhausted(Scope::Key, 57_600),
+            exhausted(Scope::QuotaGroup, 57_600),
         ),
-        (&azure, 403, r#"{"error":{"message":"Out of call volume quota."}}"#, exhausted(Scope::Key, 3600)),
+        (&azure, 403, r#"{"error":{"message":"Out of call volume quota."}}"#, no_credit),
         (&azure, 400, r#"{"error":{"code":"content_filter"}}"#, Outcome::RequestFault),
-        (&dashscope, 400, r#"{"code":"Arrearage"}"#, exhausted(Scope::Key, 3600)),
-        (&deepseek, 402, r#"{"error":{"message":"Insufficient Balance"}}"#, exhausted(Scope::Key, 3600)),
+        (&dashscope, 400, r#"{"code":"Arrearage"}"#, no_credit),
+        (&deepseek, 402, r#"{"error":{"message":"Insufficient Balance"}}"#, no_credit),
     ] {
         assert_eq!(says(rules, status, &[], body).0, outcome, "{status} {body}");
     }
@@ -143,7 +139,7 @@ fn a_day_that_is_used_up_does_not_end_with_a_minute() {
     let gemini = llm("https://generativelanguage.googleapis.com", "gemini_native");
     let body = r#"{"quotaId":"RequestsPerDayPerProject","retryDelay":"20s"}"#;
 
-    assert_eq!(says(&gemini, 429, &[], body).0, exhausted(Scope::KeyModel, 86_400));
+    assert_eq!(says(&gemini, 429, &[], body).0, exhausted(Scope::QuotaGroupModel, 86_400));
 }
 
 #[test]

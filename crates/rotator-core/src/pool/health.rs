@@ -15,9 +15,10 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    KeySlot, Picked,
+    Groups, KeySlot, Picked,
+    patient::{Phase, Place, State},
     views::Views,
-    ward::{Phase, Place, State, Ward},
+    ward::Ward,
 };
 use crate::{
     model::KeyId,
@@ -79,9 +80,11 @@ pub struct Resting {
 /// A rest that may be taken back: keep it until the request's next attempt tells whose fault it was.
 #[derive(Debug)]
 pub struct Penalty {
-    place: Place,
-    serial: u64,
-    before: Option<State>,
+    /// Of the key, or of one of those that share it.
+    pub(super) place: Place,
+    pub(super) serial: u64,
+    /// What those keys suffered from before.
+    pub(super) before: Vec<State>,
 }
 
 /// How the keys of one config stand.
@@ -109,9 +112,9 @@ impl Health {
     }
 
     /// From now on, the pool is these keys, in ascending order of their ids. Who rests goes on resting.
-    pub(super) fn attach(&self, slots: &Arc<[Arc<KeySlot>]>) -> Arc<Views> {
+    pub(super) fn attach(&self, slots: &Arc<[Arc<KeySlot>]>, groups: Groups) -> Arc<Views> {
         let mut ward = self.ward();
-        ward.attach(slots, self.epoch);
+        ward.attach(slots, groups, self.epoch);
         Arc::clone(ward.views())
     }
 
@@ -147,16 +150,15 @@ impl Health {
         if ward.is_fenced(key, started) {
             return None;
         }
-        let place = ward.place(key, model.filter(|_| rest.scope == Scope::KeyModel));
-        let before = ward.state(&place).cloned();
-        let strikes = before.as_ref().map_or(1, State::strikes_after);
-        let time = self.policy.time(ailment, rest.told, strikes);
-        let serial = ward.rest(&place, ailment, time, reason, now);
+        let place = ward.place(key, model.filter(|_| rest.scope.is_of_a_model()));
         if was_trial && place.1.is_some() {
             // The key itself is as well as any.
-            ward.forget(key, |state| state.phase == Phase::Trial);
+            ward.forget_shared(key, |state| state.phase == Phase::Trial);
         }
-        Some(Penalty { place, serial, before })
+        let strikes = ward.state(&place).map_or(1, State::strikes_after);
+        let time = self.policy.time(ailment, rest.told, strikes);
+        let state = State::resting(place, ailment, strikes, time, reason, now);
+        if rest.scope.is_shared() { ward.rest_together(state, started) } else { Some(ward.rest(state)) }
     }
 
     /// Notes what a test request with a key showed. It brings back one that was not accepted before; of limits and
@@ -180,30 +182,20 @@ impl Health {
         if !was_trial && slot.is_well() {
             return;
         }
-        self.ward().forget(slot.id, |state| match state.phase {
+        self.ward().forget_shared(slot.id, |state| match state.phase {
             Phase::Resting => false,
             Phase::Trial => was_trial,
             Phase::Over => state.told.model.is_none() || state.told.model.as_deref() == model,
         });
     }
 
-    /// Takes a rest back, unless something else has happened to the key since.
+    /// Takes a rest back from every key that it concerns, unless something else has happened to that key since.
     pub fn refund(&self, penalty: Penalty) {
-        let Penalty { place, serial, before } = penalty;
-        let mut ward = self.ward();
-        if ward.state(&place).is_none_or(|state| state.serial != serial) {
-            return;
-        }
-        match before {
-            Some(before) => {
-                let phase = if before.phase == Phase::Trial { Phase::Over } else { before.phase };
-                ward.put(&place, State { phase, ..before });
-            }
-            None => ward.forget(place.0, |state| state.serial == serial),
-        }
+        self.ward().take_back(penalty);
     }
 
-    /// Puts a key back at once, whatever it suffers from; attempts under way say nothing about it any more.
+    /// Puts a key back at once, whatever it suffers from, and no other of its quota group; attempts under way say nothing
+    /// about it any more.
     pub fn reset(&self, key: KeyId, now: Instant) {
         let mut ward = self.ward();
         ward.fence(key, now);
@@ -220,6 +212,7 @@ impl Health {
         let ward = self.ward();
         let why = |state: &State| match state.phase {
             _ if state.told.model.is_some() && state.told.model.as_deref() != model => None,
+            Phase::Resting if ward.is_shared(state) => Some("quota_group"),
             Phase::Resting => Some(state.told.ailment.as_str()),
             Phase::Trial => Some("on_trial"),
             Phase::Over => None,
@@ -278,13 +271,9 @@ impl Health {
     pub fn restore(&self, resting: Vec<Resting>, now: Now) {
         let between =
             |from: Timestamp, until: Timestamp| Duration::try_from(until - from).unwrap_or_default();
-        let mut ward = self.ward();
-        for told in resting {
-            let left = between(now.wall, told.until).min(between(told.since, told.until));
-            let place = ward.place(told.key, told.model.as_deref());
-            let state = State { told, until: now.instant + left, phase: Phase::Resting, serial: 0 };
-            ward.put(&place, state);
-        }
+        let left = |told: &Resting| between(now.wall, told.until).min(between(told.since, told.until));
+        let ends = |told: Resting| (now.instant + left(&told), told);
+        self.ward().restore(resting.into_iter().map(ends).collect());
     }
 
     /// The rest that ends first, and when, or when the next trial may begin if that is sooner; `None` when nobody rests. A

@@ -8,9 +8,11 @@
 
 mod availability;
 mod capped;
+mod groups;
 mod guide;
 mod health;
 mod least_connections;
+mod patient;
 mod slot;
 mod sticky;
 mod views;
@@ -35,6 +37,7 @@ use sticky::Ring;
 use views::{View, Views};
 use weighted::WeightTable;
 
+pub use groups::Groups;
 pub use health::{Ailment, Health, Now, Penalty, RestPolicy, Resting};
 use slot::Entry;
 pub use slot::{KeySlot, Picked};
@@ -87,10 +90,11 @@ type Choice = (usize, Option<bool>);
 const LEAST_CROWD: u32 = 4;
 
 impl KeyPool {
-    /// A pool of these keys; those that rest already go on doing so.
+    /// A pool of these keys, of which some share their quota; those that rest already go on doing so.
     pub fn new(
         strategy: Strategy,
         mut slots: Vec<Arc<KeySlot>>,
+        groups: Groups,
         turns: Arc<dyn Turns>,
         health: Arc<Health>,
     ) -> Self {
@@ -103,7 +107,7 @@ impl KeyPool {
             Strategy::Sticky => Chooser::Sticky(Ring::new(slots.iter().map(|s| s.id)), Arc::default()),
         };
         let slots: Arc<[Arc<KeySlot>]> = slots.into();
-        let views = health.attach(&slots);
+        let views = health.attach(&slots, groups);
         Self { slots, chooser, turns, health, views, caps: None }
     }
 
@@ -258,6 +262,10 @@ impl KeyPool {
                 && !wish.tried.contains(&slot.id)
                 && self.caps.as_ref().is_none_or(|caps| caps.has_room(*index, slot, wish.now))
         };
+        if let Some(place) = self.views.preferred().filter(is_left) {
+            let is_home = wish.affinity.filter(|_| self.wants_affinity()).map(|_| false);
+            return Some((place, is_home));
+        }
         // The first that is left, beginning with one that has been chosen among those available.
         let left_from = |first: usize| {
             if is_left(&first) { Some(first) } else { view.around(first + 1).find(is_left) }

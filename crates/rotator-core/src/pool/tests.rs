@@ -45,7 +45,7 @@ pub(super) fn slot(id: i64, weight: i64) -> Arc<KeySlot> {
 
 fn pool_of(strategy: Strategy, slots: Vec<Arc<KeySlot>>) -> KeyPool {
     let health = Arc::new(Health::new(RestPolicy::default(), Instant::now()));
-    KeyPool::new(strategy, slots, Arc::<Counter>::default(), health)
+    KeyPool::new(strategy, slots, Groups::default(), Arc::<Counter>::default(), health)
 }
 
 fn wish(turn: u64, affinity: Option<u64>, tried: &[KeyId]) -> Wish<'_> {

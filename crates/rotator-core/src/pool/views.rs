@@ -4,7 +4,7 @@ use std::{
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{
-            AtomicBool, AtomicU64,
+            AtomicBool, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Release},
         },
     },
@@ -25,7 +25,11 @@ pub(super) struct Views {
     next_wake: AtomicU64,
     /// Until when nobody is picked, in milliseconds since the epoch.
     closed_until: AtomicU64,
+    /// A key to pick before any other, if it may be; [`NOBODY`] otherwise.
+    preferred: AtomicUsize,
 }
+
+const NOBODY: usize = usize::MAX;
 
 /// The view of one request.
 pub(super) enum View<'a> {
@@ -47,6 +51,7 @@ impl Views {
             epoch,
             next_wake: AtomicU64::new(u64::MAX),
             closed_until: AtomicU64::new(0),
+            preferred: AtomicUsize::new(NOBODY),
         }
     }
 
@@ -101,6 +106,16 @@ impl Views {
         let until = self.closed_until.load(Acquire);
         let awaits_one = until > 0 && self.all.count() > 0;
         awaits_one.then(|| self.epoch + Duration::from_millis(until))
+    }
+
+    /// The key to pick before any other, if it may be.
+    pub(super) fn preferred(&self) -> Option<usize> {
+        let key = self.preferred.load(Acquire);
+        (key != NOBODY).then_some(key)
+    }
+
+    pub(super) fn prefer(&self, key: Option<usize>) {
+        self.preferred.store(key.unwrap_or(NOBODY), Release);
     }
 
     fn millis(&self, at: Instant) -> u64 {

@@ -2,18 +2,20 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use jiff::Timestamp;
-
 use super::{
-    KeySlot,
-    health::{Ailment, Now, Resting},
+    Groups, KeySlot,
+    health::{Ailment, Penalty},
+    patient::{Patient, Phase, Place, State},
     slot::Standing,
     views::Views,
 };
 use crate::model::KeyId;
+use together::Bout;
+
+mod together;
 
 /// Who rests, in the pool of the current snapshot.
 pub(super) struct Ward {
@@ -27,39 +29,16 @@ pub(super) struct Ward {
     cap_wakes: BinaryHeap<Reverse<(Instant, KeyId)>>,
     /// Attempts that began before this moment say nothing about the key any more.
     fences: HashMap<KeyId, Instant>,
+    groups: Groups,
+    /// Rests that several keys share, by their numbers.
+    bouts: HashMap<u64, Bout>,
+    /// Keys that are to be tried soon: others wait for it.
+    envoys: BTreeSet<KeyId>,
     serial: u64,
     /// Whose rests are to be written down.
     changed: BTreeSet<KeyId>,
     slots: Arc<[Arc<KeySlot>]>,
     views: Arc<Views>,
-}
-
-/// A key, or what a key does with one model.
-pub(super) type Place = (KeyId, Option<Box<str>>);
-
-/// What a key suffers from.
-#[derive(Default)]
-struct Patient {
-    whole: Option<State>,
-    by_model: BTreeMap<Box<str>, State>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct State {
-    pub(super) told: Resting,
-    pub(super) until: Instant,
-    pub(super) phase: Phase,
-    /// Tells this rest from any other.
-    pub(super) serial: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    Resting,
-    /// The rest has ended, and nothing has succeeded since.
-    Over,
-    /// One request is finding out.
-    Trial,
 }
 
 impl Ward {
@@ -71,6 +50,9 @@ impl Ward {
             at_cap: BTreeMap::new(),
             cap_wakes: BinaryHeap::new(),
             fences: HashMap::new(),
+            groups: Groups::default(),
+            bouts: HashMap::new(),
+            envoys: BTreeSet::new(),
             serial: 0,
             changed: BTreeSet::new(),
             slots: Arc::default(),
@@ -83,20 +65,29 @@ impl Ward {
     }
 
     /// From now on, the pool is these keys. Who rests goes on resting; who left is forgotten.
-    pub(super) fn attach(&mut self, slots: &Arc<[Arc<KeySlot>]>, epoch: Instant) {
+    pub(super) fn attach(&mut self, slots: &Arc<[Arc<KeySlot>]>, groups: Groups, epoch: Instant) {
         let is_there = |key: &KeyId| slots.binary_search_by_key(key, |slot| slot.id).is_ok();
-        self.patients.retain(|key, _| is_there(key));
+        let gone: Vec<Patient> =
+            self.patients.extract_if(|key, _| !is_there(key)).map(|(_, patient)| patient).collect();
+        for state in gone.iter().flat_map(Patient::states) {
+            self.leave(state.serial, state.told.key);
+        }
         self.fences.retain(|key, _| is_there(key));
+        self.at_cap.retain(|key, _| is_there(key));
         self.views = Arc::new(Views::full(slots.len(), epoch));
-        self.slots = Arc::clone(slots);
+        (self.slots, self.groups) = (Arc::clone(slots), groups);
         self.models.clear();
         self.wakes.clear();
-        let resting = self.states().filter(|state| state.phase == Phase::Resting);
+        self.envoys.clear();
+        let resting =
+            self.states().filter(|state| state.phase == Phase::Resting && self.ends_by_itself(state));
         for (place, until) in resting.map(|state| (state.place(), state.until)).collect::<Vec<_>>() {
             self.admit(place, until);
         }
-        self.at_cap.retain(|key, _| is_there(key));
-        self.patients.keys().chain(self.at_cap.keys()).for_each(|key| self.show(*key));
+        let ailing: Vec<KeyId> = self.patients.keys().chain(self.at_cap.keys()).copied().collect();
+        for key in ailing {
+            self.show(key);
+        }
         self.set_alarm();
     }
 
@@ -158,51 +149,37 @@ impl Ward {
         self.fences.insert(key, now);
     }
 
-    /// Lets a key rest; if it does already, for the worse reason and the longer time of both. Answers the rest's number.
-    pub(super) fn rest(
-        &mut self,
-        place: &Place,
-        ailment: Ailment,
-        time: Duration,
-        reason: &str,
-        now: Now,
-    ) -> u64 {
-        let before = self.state(place);
-        // As exact as it can be written down.
-        let exact = |at: Timestamp| Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
-        let told = Resting {
-            key: place.0,
-            model: place.1.clone(),
-            ailment,
-            reason: reason.into(),
-            since: exact(now.wall),
-            until: exact(now.wall.saturating_add(time).unwrap_or(now.wall)),
-            strikes: before.map_or(1, State::strikes_after),
+    /// Lets a key rest; if it does already, for the worse reason and the longer time of both.
+    pub(super) fn rest(&mut self, new: State) -> Penalty {
+        let place = new.place();
+        let before = self.state(&place).cloned();
+        let state = match &before {
+            Some(before) if before.phase == Phase::Resting => new.joined(before),
+            _ => new,
         };
-        let new = State { told, until: now.instant + time, phase: Phase::Resting, serial: 0 };
-        let state = match before.filter(|before| before.phase == Phase::Resting) {
-            Some(before) => new.joined(before),
-            None => new,
-        };
-        self.put(place, state)
+        Penalty { place, serial: self.put(vec![state]), before: before.into_iter().collect() }
     }
 
-    /// Puts a state in the place of another; its number is a new one.
-    pub(super) fn put(&mut self, place: &Place, state: State) -> u64 {
-        self.take(place);
-        self.changed.insert(place.0);
+    /// Puts states in the place of others; several are one rest that their keys share. Answers its number, a new one.
+    fn put(&mut self, states: Vec<State>) -> u64 {
         self.serial += 1;
-        if state.phase == Phase::Resting {
-            self.admit(place.clone(), state.until);
+        let serial = self.serial;
+        self.share(serial, &states);
+        for state in states {
+            let (place, state) = (state.place(), State { serial, ..state });
+            self.take(&place);
+            self.changed.insert(place.0);
+            if state.phase == Phase::Resting && self.ends_by_itself(&state) {
+                self.admit(place.clone(), state.until);
+            }
+            self.patients.entry(place.0).or_default().put(state);
+            self.show(place.0);
         }
-        let patient = self.patients.entry(place.0).or_default();
-        patient.put(place.1.clone(), State { serial: self.serial, ..state });
-        self.show(place.0);
         self.set_alarm();
-        self.serial
+        serial
     }
 
-    /// Forgets the rests of a key that are as told.
+    /// Forgets the rests of a key that are as told, and those of no other.
     pub(super) fn forget(&mut self, key: KeyId, which: impl Fn(&State) -> bool) {
         let places: Vec<Place> = self.states_of(key).filter(|state| which(state)).map(State::place).collect();
         for place in &places {
@@ -237,17 +214,16 @@ impl Ward {
         self.patients.len() >= self.slots.len() && self.slots.iter().all(|slot| is_bound(&slot.id))
     }
 
-    /// Ends the rests that are over.
+    /// Ends the rests that are over. Of very many, the next call ends the others: no request waits long for it.
     pub(super) fn wake(&mut self, now: Instant) {
-        while let Some(Reverse((until, _))) = self.wakes.peek()
-            && *until <= now
-            && let Some(Reverse((until, place))) = self.wakes.pop()
-        {
+        const MANY: usize = 1000;
+        for _ in 0..MANY {
+            let is_over = self.wakes.peek().is_some_and(|Reverse((until, _))| *until <= now);
+            let Some(Reverse((until, place))) = is_over.then(|| self.wakes.pop()).flatten() else { break };
             let is_due = |state: &&State| state.phase == Phase::Resting && state.until == until;
             if let Some(state) = self.state(&place).filter(is_due).cloned() {
                 self.discharge(&place);
-                let patient = self.patients.entry(place.0).or_default();
-                patient.put(place.1.clone(), State { phase: Phase::Over, ..state });
+                self.patients.entry(place.0).or_default().put(State { phase: Phase::Over, ..state });
                 self.show(place.0);
             }
         }
@@ -270,9 +246,11 @@ impl Ward {
         if patient.is_well() {
             self.patients.remove(&place.0);
         }
-        if taken.is_some_and(|state| state.phase == Phase::Resting) {
+        let Some(state) = taken else { return };
+        if state.phase == Phase::Resting {
             self.discharge(place);
         }
+        self.leave(state.serial, place.0);
     }
 
     fn admit(&mut self, place: Place, until: Instant) {
@@ -292,9 +270,13 @@ impl Ward {
         }
     }
 
+    fn index(&self, key: KeyId) -> Option<usize> {
+        self.slots.binary_search_by_key(&key, |slot| slot.id).ok()
+    }
+
     /// Shows to every pick how a key is.
-    fn show(&self, key: KeyId) {
-        let Ok(index) = self.slots.binary_search_by_key(&key, |slot| slot.id) else { return };
+    fn show(&mut self, key: KeyId) {
+        let Some(index) = self.index(key) else { return };
         let patient = self.patients.get(&key);
         let whole = patient.and_then(|patient| patient.whole.as_ref());
         let (standing, is_available) = match whole.map(|state| (state.phase, state.told.ailment)) {
@@ -311,6 +293,12 @@ impl Ward {
         }
         let resting = || patient.into_iter().flat_map(Patient::resting_models);
         resting().for_each(|model| self.views.make(model));
+        if standing == Standing::AwaitsTrial && whole.is_some_and(|state| self.is_envoy(state)) {
+            self.envoys.insert(key);
+        } else {
+            self.envoys.remove(&key);
+        }
+        self.views.prefer(self.envoys.first().and_then(|envoy| self.index(*envoy)));
         let is_available = is_available && !self.at_cap.contains_key(&key);
         self.views.set(index, is_available, |model| !resting().any(|resting| resting == model));
     }
@@ -324,76 +312,5 @@ impl Ward {
         }
         let rest = self.wakes.peek().map(|Reverse((until, _))| *until);
         self.views.wake_at(rest.into_iter().chain(self.next_room()).min());
-    }
-}
-
-impl Patient {
-    fn states(&self) -> impl Iterator<Item = &State> {
-        self.whole.iter().chain(self.by_model.values())
-    }
-
-    fn state(&self, model: Option<&str>) -> Option<&State> {
-        match model {
-            Some(model) => self.by_model.get(model),
-            None => self.whole.as_ref(),
-        }
-    }
-
-    fn put(&mut self, model: Option<Box<str>>, state: State) {
-        match model {
-            Some(model) => {
-                self.by_model.insert(model, state);
-            }
-            None => self.whole = Some(state),
-        }
-    }
-
-    fn take(&mut self, model: Option<&str>) -> Option<State> {
-        match model {
-            Some(model) => self.by_model.remove(model),
-            None => self.whole.take(),
-        }
-    }
-
-    fn is_well(&self) -> bool {
-        self.states().next().is_none()
-    }
-
-    /// Whether it serves nobody, but perhaps for a trial.
-    fn is_bound(&self) -> bool {
-        let serves = |state: &State| state.phase == Phase::Over && state.told.ailment == Ailment::Cooling;
-        self.whole.as_ref().is_some_and(|state| !serves(state))
-    }
-
-    fn resting_models(&self) -> impl Iterator<Item = &str> {
-        let resting = self.by_model.iter().filter(|(_, state)| state.phase == Phase::Resting);
-        resting.map(|(model, _)| &**model)
-    }
-}
-
-impl State {
-    fn place(&self) -> Place {
-        (self.told.key, self.told.model.clone())
-    }
-
-    /// How many in a row another rest would make: while it lasts, others only meet with the same.
-    pub(super) fn strikes_after(&self) -> u32 {
-        match self.phase {
-            Phase::Resting => self.told.strikes,
-            Phase::Over | Phase::Trial => self.told.strikes.saturating_add(1),
-        }
-    }
-
-    /// The worse reason and the longer time of both.
-    fn joined(mut self, before: &Self) -> Self {
-        self.told.since = before.told.since;
-        if before.told.ailment > self.told.ailment {
-            self.told.ailment = before.told.ailment;
-            self.told.reason.clone_from(&before.told.reason);
-        }
-        if before.until > self.until {
-            (self.until, self.told.until) = (before.until, before.told.until);
-        }
-        self
     }
 }

@@ -26,7 +26,8 @@ pub struct Trace {
 pub struct PassedOver {
     /// Which key.
     pub key_id: i64,
-    /// `cooling`, `exhausted`, `invalid`, `on_trial`, or `at_limit` when its own limit was reached.
+    /// `cooling`, `exhausted`, `invalid`, `quota_group` when its whole quota group rested, `on_trial`, or `at_limit` when
+    /// its own limit was reached.
     pub why: Box<str>,
 }
 

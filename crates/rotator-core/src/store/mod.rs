@@ -13,7 +13,9 @@ use jiff::Timestamp;
 
 pub use self::requests::{LoggedRequest, RequestPage, RequestQuery};
 use crate::{
-    model::{ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, Weight},
+    model::{
+        ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, QuotaGroup, Weight,
+    },
     pool::Resting,
     record::{ErrorSample, RequestId, RequestRecord},
     secret::Secret,
@@ -42,14 +44,8 @@ pub trait Store: Send + Sync {
 
     /// Keys of a config, in the order they were added. `NotFound` when there is no such config.
     async fn keys(&self, config: ConfigId, query: &KeyQuery) -> Result<Page<ApiKey>, StoreError>;
-    /// The ids of a config's keys, of those the ones in a state, and of those the ones in a set; ascending. `NotFound`
-    /// when there is no such config.
-    async fn key_ids(
-        &self,
-        config: ConfigId,
-        state: Option<KeyState>,
-        set: Option<KeySet>,
-    ) -> Result<Vec<KeyId>, StoreError>;
+    /// The ids of some of a config's keys, ascending. `NotFound` when there is no such config.
+    async fn key_ids(&self, config: ConfigId, filter: KeyFilter) -> Result<Vec<KeyId>, StoreError>;
     /// One key.
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
     /// Adds keys in one transaction. Those the config has already, or that occur twice, are counted, not added.
@@ -72,14 +68,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<KeyId>, StoreError>;
     /// Deletes a key.
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError>;
-    /// Deletes a config's keys, of those the ones in a state, and of those the ones in a set; answers how many.
-    async fn delete_keys(
-        &self,
-        config: ConfigId,
-        state: Option<KeyState>,
-        set: Option<KeySet>,
-        by: &Change,
-    ) -> Result<u64, StoreError>;
+    /// Deletes some of a config's keys; answers how many.
+    async fn delete_keys(&self, config: ConfigId, filter: KeyFilter, by: &Change) -> Result<u64, StoreError>;
     /// Adds what keys served since the last call. Ids that are gone are passed over.
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError>;
 
@@ -216,6 +206,8 @@ pub struct NewKey {
     pub is_active: bool,
     /// Its share under `weighted`.
     pub weight: Weight,
+    /// Whose limits it shares.
+    pub quota_group: QuotaGroup,
     /// For people.
     pub note: String,
 }
@@ -227,6 +219,8 @@ pub struct KeyPatch {
     pub is_active: Option<bool>,
     /// Its share under `weighted`.
     pub weight: Option<Weight>,
+    /// Whose limits it shares.
+    pub quota_group: Option<QuotaGroup>,
     /// For people.
     pub note: Option<String>,
 }
@@ -245,9 +239,9 @@ pub struct AddedKeys {
 pub struct KeyUsage {
     /// Which key.
     pub key_id: KeyId,
-    /// Requests answered with success.
+    /// Requests that the upstream took it for.
     pub successes: u64,
-    /// Requests that failed.
+    /// Requests that the upstream refused because of it.
     pub failures: u64,
     /// When the last of them was.
     pub last_used_at: Timestamp,
@@ -282,13 +276,22 @@ pub struct ConfigQuery {
     pub page: PageRequest,
 }
 
+/// Which of a config's keys are meant: those of which everything holds that is set here.
+#[derive(Debug, Clone, Default)]
+pub struct KeyFilter {
+    /// In this state.
+    pub state: Option<KeyState>,
+    /// Of this set.
+    pub set: Option<KeySet>,
+    /// Of this quota group; the empty one means keys without a group.
+    pub quota_group: Option<QuotaGroup>,
+}
+
 /// Which keys to list.
 #[derive(Debug, Clone, Default)]
 pub struct KeyQuery {
-    /// In this state only.
-    pub state: Option<KeyState>,
-    /// Of this set only.
-    pub set: Option<KeySet>,
+    /// These only.
+    pub filter: KeyFilter,
     /// Part of a note in either case, or a whole key.
     pub search: Option<String>,
     /// How many, and after which.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use rotator_core::{
-    model::{ConfigId, KeyId, Weight},
+    model::{ConfigId, KeyId, QuotaGroup, Weight},
     secret::Secret,
     store::{Change, NewKey},
     vault::{Row as SealedRow, Vault},
@@ -94,6 +94,7 @@ fn key(old: &OldKey, config: ConfigId, adoption: &mut Adoption) -> Option<NewKey
         secret,
         is_active: old.is_active && flaws.is_empty(),
         weight: Weight::ONE,
+        quota_group: QuotaGroup::default(),
         note: flaws.join("; "),
     })
 }

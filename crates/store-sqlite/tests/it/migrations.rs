@@ -30,8 +30,8 @@ async fn a_newer_schema_is_refused_by_both_versions() {
 
     let error = open_with(options(folder.path())).await.unwrap_err();
 
-    assert!(matches!(error, Error::NewerSchema { found: 99, known: 2, .. }), "{error:?}");
-    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 2"), "{error}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, known: 3, .. }), "{error:?}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 3"), "{error}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ConfigFields, ConfigId, ConfigSpec, KeyId, Weight},
+    model::{ConfigFields, ConfigId, ConfigSpec, KeyId, QuotaGroup, Weight},
     secret::Secret,
     store::{Change, NewKey, Store},
     vault::KeyEncryptionKey,
@@ -100,7 +100,13 @@ pub(crate) async fn insert_at(store: &SqliteStore, slug: &str, url: &str) -> Con
 }
 
 pub(crate) fn key(text: &str) -> NewKey {
-    NewKey { secret: Secret::parse(text).unwrap(), is_active: true, weight: Weight::ONE, note: String::new() }
+    NewKey {
+        secret: Secret::parse(text).unwrap(),
+        is_active: true,
+        weight: Weight::ONE,
+        quota_group: QuotaGroup::default(),
+        note: String::new(),
+    }
 }
 
 pub(crate) async fn add(store: &SqliteStore, config: ConfigId, texts: &[&str]) -> Vec<KeyId> {

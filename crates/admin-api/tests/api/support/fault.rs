@@ -13,12 +13,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rotator_core::{
     cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
-    model::{ApiKey, ConfigId, ConfigSpec, KeyId, KeyState, ProxyConfig},
+    model::{ApiKey, ConfigId, ConfigSpec, KeyId, ProxyConfig},
     pool::Resting,
     record::{ErrorSample, RequestId, RequestRecord},
     store::{
-        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyPatch, KeyQuery, KeySet,
-        KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store, StoreError,
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyFilter, KeyPatch,
+        KeyQuery, KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store,
+        StoreError,
     },
 };
 use store_sqlite::SqliteStore;
@@ -151,14 +152,9 @@ impl Store for FaultyStore {
         Ok(page)
     }
 
-    async fn key_ids(
-        &self,
-        config: ConfigId,
-        state: Option<KeyState>,
-        set: Option<KeySet>,
-    ) -> Result<Vec<KeyId>, StoreError> {
+    async fn key_ids(&self, config: ConfigId, filter: KeyFilter) -> Result<Vec<KeyId>, StoreError> {
         self.fault("key_ids").await?;
-        self.inner.key_ids(config, state, set).await
+        self.inner.key_ids(config, filter).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
@@ -197,15 +193,9 @@ impl Store for FaultyStore {
         self.inner.delete_key(id, by).await
     }
 
-    async fn delete_keys(
-        &self,
-        config: ConfigId,
-        state: Option<KeyState>,
-        set: Option<KeySet>,
-        by: &Change,
-    ) -> Result<u64, StoreError> {
+    async fn delete_keys(&self, config: ConfigId, filter: KeyFilter, by: &Change) -> Result<u64, StoreError> {
         self.fault("delete_keys").await?;
-        self.inner.delete_keys(config, state, set, by).await
+        self.inner.delete_keys(config, filter, by).await
     }
 
     async fn put_rests(&self, keys: &[KeyId], rests: &[Resting]) -> Result<(), StoreError> {

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use proxy_hyper::{Batch, Control, Metrics, Parts, Proxy, Settings};
 use rotator_core::{
     access::ProxyKeys,
-    model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, Weight},
+    model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, QuotaGroup, Weight},
     pool::RestPolicy,
     record::{ErrorSample, RequestRecord},
     routes::Routes,
@@ -174,6 +174,7 @@ pub fn source(id: i64, slug: &str, keys: &[&str], fill: impl FnOnce(&mut ConfigF
         secret: Some(Secret::parse(key).unwrap()),
         is_active: true,
         weight: Weight::ONE,
+        quota_group: QuotaGroup::default(),
         note: String::new(),
         last_used_at: None,
         success_count: 0,

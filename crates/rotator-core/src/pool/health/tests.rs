@@ -1,5 +1,6 @@
 //! Keys that rest and come back.
 
+mod groups;
 mod models;
 mod restarts;
 mod trials;
@@ -42,10 +43,16 @@ struct Scene {
 }
 
 fn scene(strategy: Strategy, keys: i64) -> Scene {
+    grouped(strategy, keys, |_| None)
+}
+
+/// The same with quota groups.
+fn grouped(strategy: Strategy, keys: i64, group: impl Fn(i64) -> Option<&'static str>) -> Scene {
     let start = Instant::now();
     let health = Arc::new(Health::new(RestPolicy::default(), start));
     let slots = (1..=keys).map(|id| slot(id, 1)).collect();
-    Scene::new(KeyPool::new(strategy, slots, Arc::new(NoTurns), health), start)
+    let groups = (1..=keys).filter_map(|id| Some((KeyId(id), group(id)?))).collect();
+    Scene::new(KeyPool::new(strategy, slots, groups, Arc::new(NoTurns), health), start)
 }
 
 fn limited(told: Option<u64>) -> Outcome {
@@ -164,7 +171,7 @@ fn the_share_of_one_that_rests_goes_to_the_others_by_their_weights() {
     let start = Instant::now();
     let health = Arc::new(Health::new(RestPolicy::default(), start));
     let slots = [(1, 1), (2, 4), (3, 2), (4, 2)].map(|(id, weight)| slot(id, weight)).into();
-    let pool = KeyPool::new(Strategy::Weighted, slots, Arc::new(NoTurns), health);
+    let pool = KeyPool::new(Strategy::Weighted, slots, Groups::default(), Arc::new(NoTurns), health);
     let scene = Scene::new(pool, start);
     scene.happens(2, &limited(Some(60)));
 

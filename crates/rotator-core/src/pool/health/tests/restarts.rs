@@ -14,7 +14,7 @@ fn a_new_snapshot_changes_nothing_for_those_who_rest() {
     let slots = [5, 4, 2, 1].map(|id| slot(id, 1)).into();
     let old = std::mem::replace(
         &mut scene.pool,
-        KeyPool::new(Strategy::RoundRobin, slots, Arc::new(NoTurns), health),
+        KeyPool::new(Strategy::RoundRobin, slots, Groups::default(), Arc::new(NoTurns), health),
     );
 
     assert_eq!(scene.cycle(0..3), [2, 4, 5]);
