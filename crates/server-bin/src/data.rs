@@ -3,7 +3,12 @@
 use std::{sync::Arc, time::Instant};
 
 use anyhow::Context as _;
-use rotator_core::{cache::Cache, pool::Now, routes::Routes, store::Store};
+use rotator_core::{
+    cache::Cache,
+    pool::{Now, RestPolicy},
+    routes::Routes,
+    store::Store,
+};
 use tracing::info;
 
 use crate::{
@@ -28,11 +33,15 @@ pub struct Data {
 
 impl Data {
     /// Opens the store, which is to be closed at the end, and reads the first snapshot.
-    pub async fn open(database: &Database, keys: EncryptionKeys) -> anyhow::Result<(Self, OpenStore)> {
+    pub async fn open(
+        database: &Database,
+        keys: EncryptionKeys,
+        rests: RestPolicy,
+    ) -> anyhow::Result<(Self, OpenStore)> {
         let open = OpenStore::open(database, keys, clock::now()).await?;
         info!(path = %database.path.display(), "database {}", open.report);
         let cache = backends::open_cache();
-        let routes = Arc::new(Routes::new(Arc::clone(&cache)));
+        let routes = Arc::new(Routes::new(Arc::clone(&cache)).with_rest_policy(rests));
         let data = Self { store: open.port(), cache, routes, health: Arc::default() };
         data.routes.reload(&*data.store).await.context("the stored services cannot be read")?;
         data.health.note_routes(clock::now());
@@ -55,6 +64,7 @@ pub(crate) mod tests {
         let path = folder.path().join("rotator.db");
         let database = Database { kind: DatabaseKind::Sqlite, path, reset: false };
         let current = KeyEncryptionKey::parse("a passphrase of the tests").unwrap();
-        Data::open(&database, EncryptionKeys { current, previous: None }).await.unwrap()
+        let keys = EncryptionKeys { current, previous: None };
+        Data::open(&database, keys, RestPolicy::default()).await.unwrap()
     }
 }

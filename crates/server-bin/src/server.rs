@@ -61,12 +61,12 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 impl Server {
     /// Opens everything and serves the listener. The runtime it is called on carries all but proxied requests.
     pub async fn start(config: Config, listener: TcpListener) -> anyhow::Result<Self> {
-        let Config { access, server, logs, upstream, database, .. } = config;
+        let Config { access, server, logs, upstream, rests, database, .. } = config;
         let Access { credentials, signing_key, proxy_keys, encryption, metrics_token, .. } = access;
         let address = listener.local_addr()?;
         let base_url = base_url(&server, address);
         let certificate = server.tls.as_ref().map(Certificate::load).transpose()?;
-        let (data, store) = Data::open(&database, encryption).await?;
+        let (data, store) = Data::open(&database, encryption, rests).await?;
         let (background, records) = Background::start(&data, logs, certificate.clone());
 
         // The admin API tests keys by way of the data path, and the data path leads to the admin API.

@@ -7,6 +7,7 @@ mod access;
 mod logs;
 mod parse;
 mod report;
+mod rests;
 mod server;
 mod sources;
 mod storage;
@@ -24,6 +25,7 @@ pub use sources::{Inputs, Layer, Setting, Values};
 pub use storage::{CacheKind, Database, DatabaseKind};
 pub use upstream::Upstream;
 
+use rotator_core::pool::RestPolicy;
 use variables::{Unset, Variable, Visibility};
 
 /// Everything an operator may set.
@@ -36,6 +38,8 @@ pub struct Config {
     pub logs: Logs,
     /// The way to the APIs.
     pub upstream: Upstream,
+    /// How long keys rest.
+    pub rests: RestPolicy,
     /// Where durable data is.
     pub database: Database,
     /// Where shared, expiring data is.
@@ -93,6 +97,7 @@ impl Config {
             server: Server::read(values)?,
             logs: Logs::read(values)?,
             upstream: Upstream::read(values)?,
+            rests: rests::read(values)?,
             database,
             cache: CacheKind::read(values)?,
             warnings,

@@ -31,6 +31,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// How long a key rests: nobody asks again sooner than after a tenth of a second.
+pub(super) fn rest(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    let wrong = "must be a time such as 5s, 10m or 1h, from 100ms to 24h";
+    duration(text).ok().filter(|time| *time >= SHORTEST).ok_or(wrong.into())
+}
+
 /// A size: bytes, unless a unit follows.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = number_and_unit(text).ok_or(SIZE)?;
@@ -102,6 +109,14 @@ mod tests {
         }
         for wrong in ["", "0", "-1", "1.5", "25h", "s", "1d", "18446744073709551616", "99999999999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_rest_is_a_time_that_is_not_too_short() {
+        assert_eq!((rest("100ms"), rest("24h").is_ok()), (Ok(Duration::from_millis(100)), true));
+        for wrong in ["99ms", "25h", "soon"] {
+            assert!(rest(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Section {
     Logs,
     /// The way to the APIs.
     Upstream,
+    /// How long keys rest.
+    Rests,
     /// Where durable data is.
     Database,
     /// Where shared, expiring data is.
@@ -67,6 +69,7 @@ impl Section {
             Self::Server => ("Server", "服务"),
             Self::Logs => ("Logs", "日志"),
             Self::Upstream => ("Upstream APIs", "上游 API"),
+            Self::Rests => ("Keys that rest", "密钥休息"),
             Self::Database => ("Database", "数据库"),
             Self::Redis => ("Redis", "Redis"),
         }
@@ -199,6 +202,21 @@ Upstream {
     Public NO_PROXY ["no_proxy"] Nothing("localhost,127.0.0.1,.internal.example.com"),
         "Hosts that are reached without a proxy, separated by commas.",
         "不经过代理的主机，以逗号分隔。";
+}
+Rests {
+    Public KEY_LIMIT_REST Default("5s"),
+        "How long a key rests that met a limit, when the API does not say; each further time in a row twice as long.",
+        "密钥触发限流而 API 未说明等待时间时的休息时长；连续触发时每次加倍。";
+    Public KEY_LIMIT_REST_MAX Default("10m"),
+        "The longest of these rests.",
+        "上述休息时长的上限。";
+    Public KEY_REJECTED_REST Default("1m"),
+        "How long a key rests that was not accepted, or whose quota is used up, when the API does not say; then one \
+         request tries it. Each further time in a row four times as long.",
+        "密钥被拒绝，或额度用尽而 API 未说明等待时间时的休息时长；之后由一个请求试用。连续失败时每次变为四倍。";
+    Public KEY_REJECTED_REST_MAX Default("24h"),
+        "The longest of these rests.",
+        "上述休息时长的上限。";
 }
 Database {
     Public DATABASE_PATH Default("./data/api_key_rotator.db"),

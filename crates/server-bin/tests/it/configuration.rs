@@ -33,6 +33,10 @@ const WRONG: &[(&str, &str)] = &[
     ("MAX_ATTEMPTS", "11"),
     ("UPSTREAM_ADDRESS_POLICY", "friends"),
     ("UPSTREAM_CA_FILE", "/etc/hostname"),
+    ("KEY_LIMIT_REST", "0"),
+    ("KEY_LIMIT_REST_MAX", "4s"),
+    ("KEY_REJECTED_REST", "99ms"),
+    ("KEY_REJECTED_REST_MAX", "25h"),
     ("HTTP_PROXY", "socks5://canary@proxy:1080"),
     ("HTTPS_PROXY", "canary"),
     ("DATABASE_PATH", "/"),
@@ -106,6 +110,20 @@ fn a_stronger_source_overrides_a_weaker_one() {
     assert!(shown("LLM_TIMEOUT 6m the environment"), "{}", ended.out);
     assert!(shown("LOG_LEVEL off the command line"), "{}", ended.out);
     assert!(shown("CONNECT_TIMEOUT 10s default"), "{}", ended.out);
+}
+
+#[test]
+fn a_longest_rest_that_is_shorter_than_the_first_is_named_with_what_to_mend() {
+    for (first, longest, named) in [
+        (("KEY_LIMIT_REST", "20s"), ("KEY_LIMIT_REST_MAX", "10s"), "KEY_LIMIT_REST, 20s"),
+        (("KEY_REJECTED_REST", "2h"), ("KEY_REJECTED_REST_MAX", "1h"), "KEY_REJECTED_REST, 7200s"),
+    ] {
+        let ended = Folder::new().run(&["check-config"], &[first, longest]);
+
+        assert!(ended.is_refusal_about(longest.0), "{ended:?}");
+        assert!(ended.err.contains(&format!("must not be shorter than {named}; it is")), "{}", ended.err);
+    }
+    assert_eq!(Folder::new().run(&["check-config"], &[("KEY_LIMIT_REST", "10m")]).code, Some(0));
 }
 
 #[test]
