@@ -118,6 +118,7 @@ pub(crate) fn count(exchange: &mut Exchange, picked: &Picked, outcome: Outcome) 
     if let Some(is_home) = picked.is_home() {
         metrics.sticky[usize::from(!is_home)].add(1);
     }
-    let is_well = matches!(outcome, Outcome::Success | Outcome::RequestFault);
-    picked.finish(is_well, exchange.started_at());
+    if outcome != Outcome::UpstreamFailed {
+        picked.finish(!outcome.is_the_keys(), exchange.started_at());
+    }
 }

@@ -165,10 +165,10 @@ impl Picked {
         !self.slot.is_well()
     }
 
-    /// Counts what came of it.
-    pub fn finish(&self, success: bool, now: Timestamp) {
+    /// Counts that the upstream took the key, or refused it. What says nothing of the key counts neither way.
+    pub fn finish(&self, was_taken: bool, now: Timestamp) {
         self.slot.last_used.fetch_max(now.as_millisecond(), Relaxed);
-        let counter = if success { &self.slot.successes } else { &self.slot.failures };
+        let counter = if was_taken { &self.slot.successes } else { &self.slot.failures };
         counter.fetch_add(1, Release);
     }
 
