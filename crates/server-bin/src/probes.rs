@@ -103,6 +103,7 @@ mod tests {
             secret: Secret::parse(&format!("sk-{n}-{slug}")).unwrap(),
             is_active: true,
             weight: Weight::ONE,
+            quota_group: QuotaGroup::default(),
             note: String::new(),
         };
         let ids = data.store.add_keys(config, (0..keys).map(key).collect(), &by).await.unwrap().ids;
