@@ -20,7 +20,34 @@ use crate::rows;
 
 /// How many records one statement appends: it costs a quarter less than one at a time.
 const ROWS: usize = 16;
-const COLUMNS: usize = 22;
+/// What every record has.
+const PLAIN: [&str; 16] = [
+    "request_id",
+    "started_at",
+    "config_id",
+    "key_id",
+    "proxy_key",
+    "method",
+    "path",
+    "status",
+    "outcome",
+    "attempts",
+    "duration_us",
+    "first_byte_us",
+    "bytes_in",
+    "bytes_out",
+    "client",
+    "trace",
+];
+/// What only records of LLM requests have: the others are cheaper without.
+const OF_LLMS: [&str; 6] = [
+    "model",
+    "tokens_input",
+    "tokens_cached_read",
+    "tokens_cache_write",
+    "tokens_output",
+    "tokens_reasoning",
+];
 
 /// Appends records.
 pub(crate) fn append(tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
@@ -30,27 +57,31 @@ pub(crate) fn append(tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlit
 }
 
 fn append_by(rows: usize, tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
-    if records.is_empty() {
-        return Ok(());
+    let mut inserts = [const { None }; 2];
+    for records in records.chunks(rows) {
+        let of_llms = records.iter().any(|record| record.model.is_some() || record.usage.is_some());
+        let insert = match &mut inserts[usize::from(of_llms)] {
+            Some(insert) => insert,
+            none => none.insert(tx.prepare_cached(&insert(rows, of_llms))?),
+        };
+        write(insert, records, of_llms)?;
     }
-    let mut insert = tx.prepare_cached(&insert(rows))?;
-    records.chunks(rows).try_for_each(|records| write(&mut insert, records))
+    Ok(())
 }
 
-fn insert(rows: usize) -> String {
+fn insert(rows: usize, of_llms: bool) -> String {
+    let columns = if of_llms { [PLAIN.as_slice(), &OF_LLMS].concat() } else { PLAIN.to_vec() };
+    let row = format!("({})", vec!["?"; columns.len()].join(", "));
     // Where a statement that fails undoes the whole transaction, SQLite need not be ready to undo the statement alone.
-    let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     format!(
-        "INSERT OR ROLLBACK INTO requests (request_id, started_at, config_id, key_id, proxy_key, method, path, status,
-             outcome, attempts, duration_us, first_byte_us, bytes_in, bytes_out, client, trace,
-             model, tokens_input, tokens_cached_read, tokens_cache_write, tokens_output, tokens_reasoning)
-         VALUES {}",
+        "INSERT OR ROLLBACK INTO requests ({}) VALUES {}",
+        columns.join(", "),
         vec![row.as_str(); rows].join(", ")
     )
 }
 
 /// Runs an insert of as many rows as there are records.
-fn write(insert: &mut Statement<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
+fn write(insert: &mut Statement<'_>, records: &[RequestRecord], of_llms: bool) -> rusqlite::Result<()> {
     let mut values = Values { insert, bound: 0 };
     for record in records {
         values.bind(record.request_id.as_str())?;
@@ -69,6 +100,9 @@ fn write(insert: &mut Statement<'_>, records: &[RequestRecord]) -> rusqlite::Res
         values.bind(rows::to_integer(record.bytes_out))?;
         values.bind(Octets::from(record.client))?;
         values.bind(record.trace.as_deref().map(trace_text).transpose()?)?;
+        if !of_llms {
+            continue;
+        }
         values.bind(record.model.as_deref())?;
         let usage = record.usage.map(Tokens::buckets);
         for bucket in 0..Tokens::BUCKETS.len() {
