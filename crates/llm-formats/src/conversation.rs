@@ -96,6 +96,13 @@ fn opening(body: Body<'_>) -> Option<u64> {
     Some(hash.0)
 }
 
+/// A text's hash, the same for ever.
+pub(crate) fn stable_hash(text: &str) -> u64 {
+    let mut hash = Fnv1a::new();
+    text.bytes().for_each(|byte| hash.byte(byte));
+    hash.0
+}
+
 /// FNV-1a, 64 bits.
 struct Fnv1a(u64);
 

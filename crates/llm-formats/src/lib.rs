@@ -4,6 +4,18 @@
 //! |---|---|
 //! | [`dialect`] | which API's language a client speaks |
 //! | [`error`] | errors we make ourselves, told in that language, also in the middle of a stream |
+//! | [`format`](mod@format) | the formats between which we translate |
+//! | [`endpoint`] | what a path asks for, and where another API has the same |
+//! | [`neutral`] | what they have in common: requests, responses and events in no format at all |
+//! | `openai_chat` | `OpenAI` Chat Completions, from and to the neutral types |
+//! | `anthropic` | Anthropic Messages, from and to the neutral types |
+//! | `gemini` | the Gemini API's `generateContent` and its streams |
+//! | `openai_responses` | `OpenAI` Responses, from and to the neutral types |
+//! | [`translate`] | from a client's format to an API's and back |
+//! | `embeddings` | embeddings, between `OpenAI` and Gemini |
+//! | `count_tokens` | how many tokens a prompt has |
+//! | `models` | which models there are |
+//! | [`json`] | JSON texts as trees that are taken apart |
 //! | [`conversation`] | what stays the same over the turns of one conversation |
 //! | [`member`] | one member of a JSON object, taken out without touching the rest |
 //! | [`model`] | which model a request is for |
@@ -11,18 +23,31 @@
 //! | [`mod@stream_start`] | whether a stream begins with content or with an error |
 //! | [`usage`] | how many tokens an answer used |
 
+mod anthropic;
 pub mod conversation;
+mod count_tokens;
 pub mod dialect;
+mod embeddings;
+pub mod endpoint;
 pub mod error;
+pub mod format;
+mod gemini;
+pub mod json;
 pub mod member;
 pub mod model;
+mod models;
+pub mod neutral;
+mod openai_chat;
+mod openai_responses;
 pub mod sse;
 pub mod stream_start;
+pub mod translate;
 pub mod usage;
 
 pub use conversation::{KnownBy, known_by};
 pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
+pub use format::Format;
 pub use member::take_member;
 pub use model::requested_model;
 pub use sse::SseReader;

@@ -124,11 +124,14 @@ fn status(error: &Value) -> u16 {
 
 /// The status that a code or a name stands for.
 fn named(value: &Value) -> Option<u16> {
-    let is_error = |status: &u16| (400..=599).contains(status);
     if let Some(number) = value.as_u64() {
-        return u16::try_from(number).ok().filter(is_error);
+        return u16::try_from(number).ok().filter(|status| (400..=599).contains(status));
     }
-    let name = value.as_str()?;
+    status_named(value.as_str()?)
+}
+
+/// The status that a name stands for.
+pub(crate) fn status_named(name: &str) -> Option<u16> {
     Some(match name {
         "overloaded_error" => 529,
         "rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" | "RESOURCE_EXHAUSTED" => 429,
@@ -140,7 +143,7 @@ fn named(value: &Value) -> Option<u16> {
         "request_too_large" => 413,
         "UNAVAILABLE" => 503,
         "server_error" | "api_error" | "INTERNAL" => 500,
-        _ => return name.parse().ok().filter(is_error),
+        _ => return name.parse().ok().filter(|status| (400..=599).contains(status)),
     })
 }
 
