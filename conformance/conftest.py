@@ -23,8 +23,14 @@ PASSWORD = "conformance-password"
 START_TIMEOUT_SECONDS = 30
 STOP_TIMEOUT_SECONDS = 40
 
-FORMATS = {"openai": "openai_compatible", "anthropic": "anthropic_native", "gemini": "gemini_native"}
-BASES = {"openai": "/v1", "anthropic": "", "gemini": ""}
+FORMATS = {
+    "openai": "openai_compatible",
+    "responses": "openai_responses",
+    "anthropic": "anthropic_native",
+    "gemini": "gemini_native",
+}
+OUTPUTS = {"openai": "openai", "responses": "openai_responses", "anthropic": "anthropic", "gemini": "gemini"}
+BASES = {"openai": "/v1", "responses": "/v1", "anthropic": "", "gemini": ""}
 POOLS = {
     "": ["up-ok-1", "up-ok-2"],
     "-limited": ["up-limited-1", "up-limited-2"],
@@ -111,17 +117,23 @@ def register_services(url: str, upstream: str) -> None:
         with urllib.request.urlopen(request) as response:
             return json.load(response)
 
-    def register(slug: str, dialect: str, base: str, keys: list[str]) -> None:
+    def register(slug: str, dialect: str, keys: list[str], path: str, output: str = "none", **options: Any) -> None:
         config = {"name": slug, "slug": slug, "config_type": "LLM", "api_format": FORMATS[dialect]}
-        config_id = post("/proxy-configs", config | {"target_base_url": base, "output_format": "none"}, token)["id"]
+        config |= {"target_base_url": f"{upstream}/{slug}{path}", "output_format": output, **options}
+        config_id = post("/proxy-configs", config, token)["id"]
         added = post(f"/proxy-configs/{config_id}/keys/batch", {"keys": keys}, token)
         assert added["success_count"] == len(keys), added
 
     token = post("/login", {"username": "admin", "password": PASSWORD})["access_token"]
     for dialect, path in BASES.items():
         for pool, keys in POOLS.items():
-            register(f"{dialect}{pool}", dialect, f"{upstream}/{dialect}{pool}{path}", keys)
-    register("anthropic-v1", "anthropic", f"{upstream}/anthropic-v1/v1", POOLS[""])
+            register(f"{dialect}{pool}", dialect, keys, path)
+            for client in OUTPUTS.keys() - {dialect}:
+                register(f"{client}-on-{dialect}{pool}", dialect, keys, path, OUTPUTS[client])
+    register("anthropic-v1", "anthropic", POOLS[""], "/v1")
+    register("openai-on-anthropic-strict", "anthropic", POOLS[""], "", "openai", translation_strict=True)
+    aliases = {"claude-opus-4-5": "text"}
+    register("anthropic-on-gemini-aliased", "gemini", POOLS[""], "", "anthropic", model_aliases=aliases)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

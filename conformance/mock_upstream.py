@@ -6,7 +6,9 @@ ordinary means, so that it passes through any proxy unchanged:
 - the key: `up-limited-…` is answered 429, every other key is served;
 - the model: `stepwise` waits after each piece of text until it is told to go on (`POST /_step/{service}`),
   `cut` breaks off between two events of a stream, `cut-within` in the middle of one;
-- `tools` in the request: the answer calls the first of them.
+- `tools` in the request: the answer calls the first of them, and says something when it has seen the result.
+
+A request that the real API would refuse is refused (`contracts.py`).
 
 Run by itself (`python3 mock_upstream.py`), it prints its address and serves until it is ended.
 """
@@ -82,6 +84,8 @@ class Handler(BaseHTTPRequestHandler):
         if key.startswith("up-limited-"):
             return self.send(429, dialect.error(429), {"retry-after": "1"})
         request = json.loads(body) if body else {}
+        if request and (problem := dialect.contract(request, self.headers)):
+            return self.send(400, dialect.error(400, problem))
         model = dialect.model(path, request)
         if dialect.streams(path, request):
             return self.stream(service, model, dialect.events(path, request))

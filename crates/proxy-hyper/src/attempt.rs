@@ -216,7 +216,7 @@ fn client_dialect(target: &Target) -> Option<Dialect> {
     let Target::Llm { api_format, output_format, .. } = target else { return None };
     Some(match (output_format, api_format) {
         (OutputFormat::OpenAi | OutputFormat::OpenAiResponses, _)
-        | (OutputFormat::None, ApiFormat::OpenAiCompatible) => Dialect::OpenAi,
+        | (OutputFormat::None, ApiFormat::OpenAiCompatible | ApiFormat::OpenAiResponses) => Dialect::OpenAi,
         (OutputFormat::Anthropic, _) | (OutputFormat::None, ApiFormat::AnthropicNative) => Dialect::Anthropic,
         (OutputFormat::Gemini, _) | (OutputFormat::None, ApiFormat::GeminiNative) => Dialect::Gemini,
     })

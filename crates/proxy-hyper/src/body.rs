@@ -8,10 +8,7 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -22,13 +19,7 @@ use hyper::body::Incoming;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::{connection::OpenBody, response::BoxError};
-
-/// The bytes that all kept request bodies may take together.
-#[derive(Debug)]
-pub(crate) struct ReplayBudget {
-    free: AtomicUsize,
-}
+use crate::{connection::OpenBody, replay_budget::ReplayBudget, response::BoxError};
 
 /// A request body, from which an attempt takes a copy to send.
 #[derive(Clone)]
@@ -110,20 +101,6 @@ impl BodyFailure {
     }
 }
 
-impl ReplayBudget {
-    pub(crate) fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { free: AtomicUsize::new(bytes) })
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        self.free.fetch_update(Relaxed, Relaxed, |free| free.checked_sub(bytes)).is_ok()
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.free.fetch_add(bytes, Relaxed);
-    }
-}
-
 impl Upload {
     /// How long it is at least.
     pub(crate) fn least_bytes(&self) -> u64 {
@@ -146,6 +123,21 @@ impl RequestBody {
                 body
             }
         }
+    }
+
+    /// The same request with another body, within the same limits. `None` when there is no room for it.
+    pub(crate) fn replaced_by(&self, bytes: Vec<u8>) -> Option<Self> {
+        let limits = self.shared.source.borrow().limits.clone();
+        if !limits.budget.take(bytes.len()) {
+            return None;
+        }
+        let body = Self::of(None, None, limits, Instant::now());
+        body.shared.bytes.set(self.bytes());
+        let mut source = body.shared.source.borrow_mut();
+        source.kept_bytes = bytes.len();
+        source.kept.push(bytes.into());
+        drop(source);
+        Some(body)
     }
 
     /// No body.

@@ -21,6 +21,7 @@ use crate::{
     meter::Meter,
     queue::Client,
     response::ResponseBody,
+    translation::Translated,
     worker::{Worker, wall_clock},
 };
 
@@ -40,6 +41,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Option<RequestBody>,
     pub(crate) bytes_out: u64,
     pub(crate) trace: Option<Box<Trace>>,
+    /// How its answer goes back, if the client speaks another format than the API.
+    pub(crate) translated: Option<Box<Translated>>,
     /// Its place in a service that serves so many at a time only.
     pub(crate) permit: Option<Permit>,
     /// When the latest attempt went out; kept for the debug headers only.
@@ -88,6 +91,7 @@ impl Exchange {
             body: None,
             bytes_out: 0,
             trace: None,
+            translated: None,
             permit: None,
             sent_at: started,
             has_failed: false,
@@ -153,6 +157,16 @@ impl Exchange {
             self.first_byte.get_or_insert(elapsed);
             self.last_byte = is_last.then_some(elapsed);
         }
+    }
+
+    /// The answer came whole, and so many bytes are made of it for the client.
+    pub(crate) fn note_whole(&mut self, answer: &[u8], bytes_out: usize) {
+        if let Some(meter) = &mut self.meter {
+            meter.watch(answer);
+        }
+        self.settle();
+        self.note_frame(None, true);
+        self.bytes_out = bytes_out as u64;
     }
 
     /// How it ended. Without this, the client left first.

@@ -6,12 +6,14 @@
 //! 3. `framing` refuses what two servers could read in two ways, `target` names the service and checks the path
 //! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read; `body_key` knows the
 //!    services that may get it in the body
-//! 5. `body` makes the request body one that can be sent again, `upgrade` knows WebSocket handshakes
+//! 5. `body` makes the request body one that can be sent again, within the `replay_budget`; `translation` reads it
+//!    whole and makes it one for an API that speaks another format than the client; `upgrade` knows WebSocket handshakes
 //! 6. `attempt` picks key after key: `send` makes one attempt, for which `rewrite` and `headers` make the upstream's
 //!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing,
 //!    and `assess` says what follows; `hedge` makes two attempts at once where an answer is late
 //! 7. `relay` passes the answer on, frame by frame; `scrub` takes a key out of an error that shows it, which
-//!    `content_coding` may have to unpack first; `meter` reads what an LLM's answer used
+//!    `content_coding` may have to unpack first; `meter` reads what an LLM's answer used; `translated_answer` and
+//!    `translated_stream` bring it back into the client's format
 //! 8. `exchange` counts and `record` hands over what is kept of the request; `sample` is what failures looked like
 //!
 //! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `drain` ends it all.
@@ -44,6 +46,7 @@ mod probe;
 mod queue;
 mod record;
 mod relay;
+mod replay_budget;
 mod request_id;
 mod response;
 mod rewrite;
@@ -55,6 +58,9 @@ mod service;
 mod settings;
 mod target;
 mod trace;
+mod translated_answer;
+mod translated_stream;
+mod translation;
 mod upgrade;
 mod upstream;
 mod worker;
@@ -65,7 +71,7 @@ use rotator_core::{access::ProxyKeys, routes::Routes};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    body::ReplayBudget,
+    replay_budget::ReplayBudget,
     upstream::UpstreamTls,
     worker::{Mail, WorkerHandle},
 };

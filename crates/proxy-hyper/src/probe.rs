@@ -92,7 +92,7 @@ async fn send(
     let (rest, query) = match &spec.target {
         Target::Generic { .. } => ("", None),
         Target::Llm { api_format, .. } => match api_format {
-            ApiFormat::OpenAiCompatible => ("/models", None),
+            ApiFormat::OpenAiCompatible | ApiFormat::OpenAiResponses => ("/models", None),
             ApiFormat::AnthropicNative => ("/v1/models", Some("limit=1")),
             ApiFormat::GeminiNative => ("/v1beta/models", Some("pageSize=1")),
         },

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header, response::Parts};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use llm_formats::{Dialect, ErrorKind, stream_error_event};
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::{
     answer_body::AnswerBody,
     attempt::Answer,
+    body::RequestBody,
     content_coding,
     drain::Stage,
     error::mark_given_up,
@@ -67,63 +68,49 @@ enum OnCut {
 }
 
 /// Turns an upstream's answer into the client's.
-pub(crate) fn respond(mut exchange: Box<Exchange>, answer: Answer) -> Answering {
-    let Answer { mut response, picked, lease, idle_timeout, upgrade, gave_up, dialect, failed_stream, meter } =
-        answer;
-    if let Some(upgrade) = upgrade
-        && upgrade::is_switched(&response)
+pub(crate) fn respond(mut exchange: Box<Exchange>, mut answer: Answer) -> Answering {
+    if let Some(upgrade) = answer.upgrade.take()
+        && upgrade::is_switched(&answer.response)
     {
-        let upstream = response.map(AnswerBody::into_incoming);
-        return Answering::now(upgrade::tunnel(exchange, upgrade, upstream, picked));
+        let upstream = answer.response.map(AnswerBody::into_incoming);
+        return Answering::now(upgrade::tunnel(exchange, upgrade, upstream, answer.picked));
     }
-    let status = response.status();
-    let secret = &picked.slot().credential.secret;
-    headers::strip_hop_by_hop(response.headers_mut());
-    request_id::put_on(response.headers_mut(), exchange.id);
-    if !status.is_success() {
-        headers::scrub(response.headers_mut(), secret.expose());
+    edit_head(&exchange, &mut answer);
+    exchange.meter = answer.meter.take();
+    match exchange.translated.take() {
+        None => pass_on(exchange, answer),
+        Some(translated) => translated.respond(exchange, answer),
     }
-    if gave_up {
-        mark_given_up(response.headers_mut());
+}
+
+fn edit_head(exchange: &Exchange, answer: &mut Answer) {
+    let is_success = answer.response.status().is_success();
+    let headers = answer.response.headers_mut();
+    headers::strip_hop_by_hop(headers);
+    request_id::put_on(headers, exchange.id);
+    if !is_success {
+        headers::scrub(headers, answer.picked.slot().credential.secret.expose());
+    }
+    if answer.gave_up {
+        mark_given_up(headers);
     }
     if exchange.worker.settings.debug_headers {
-        put_debug_headers(&exchange, response.headers_mut());
+        put_debug_headers(exchange, headers);
     }
-    let on_cut = match dialect {
-        Some(dialect) if is_event_stream(response.headers()) && is_open_ended(response.headers()) => {
-            OnCut::Event(dialect)
-        }
-        _ => OnCut::Abort,
-    };
-    let (parts, upstream) = response.into_parts();
-    if upstream.is_end_stream() {
-        lease.into_iter().for_each(Lease::finish);
-        exchange.end(status.as_u16(), RequestOutcome::Completed);
-        return Answering::now(Response::from_parts(parts, ResponseBody::Full(None)));
+}
+
+/// As it is.
+fn pass_on(mut exchange: Box<Exchange>, answer: Answer) -> Answering {
+    if answer.response.body().is_end_stream() {
+        answer.lease.into_iter().for_each(Lease::finish);
+        exchange.end(answer.response.status().as_u16(), RequestOutcome::Completed);
+        return Answering::now(answer.response.map(|_| ResponseBody::Full(None)));
     }
-    exchange.meter = meter;
-    let is_error = failed_stream || status.as_u16() >= 400;
-    let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
-    let mut relay = Relay {
-        upstream,
-        exchange,
-        status,
-        picked,
-        lease,
-        idle_timeout,
-        waiting_since: None,
-        timer: LazyTimer::default(),
-        on_cut,
-        when_whole: if failed_stream { RequestOutcome::UpstreamFailed } else { RequestOutcome::Completed },
-        scrubber,
-        ended: false,
-    };
-    if is_error && parts.headers.contains_key(header::CONTENT_ENCODING) {
+    let (parts, relay) = Relay::new(exchange, answer);
+    if relay.scrubber.is_some() && parts.headers.contains_key(header::CONTENT_ENCODING) {
         return Answering::later(relay.exchange.asker(), relay.unpacked(parts));
     }
-    relay.exchange.answered = status.as_u16();
-    relay.exchange.body.iter().for_each(crate::body::RequestBody::commit);
-    Answering::now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay))))
+    Answering::now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay.begun()))))
 }
 
 /// Whether a body may end anywhere, so that an event can be added to it.
@@ -140,6 +127,47 @@ fn put_debug_headers(exchange: &Exchange, headers: &mut http::HeaderMap) {
 }
 
 impl Relay {
+    /// An answer's body, and its head.
+    pub(crate) fn new(exchange: Box<Exchange>, answer: Answer) -> (Parts, Self) {
+        let Answer { response, picked, lease, idle_timeout, dialect, failed_stream, .. } = answer;
+        let (parts, upstream) = response.into_parts();
+        let on_cut = match dialect {
+            Some(dialect) if is_event_stream(&parts.headers) && is_open_ended(&parts.headers) => {
+                OnCut::Event(dialect)
+            }
+            _ => OnCut::Abort,
+        };
+        let is_error = failed_stream || parts.status.as_u16() >= 400;
+        let secret = &picked.slot().credential.secret;
+        let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
+        let relay = Self {
+            upstream,
+            exchange,
+            status: parts.status,
+            picked,
+            lease,
+            idle_timeout,
+            waiting_since: None,
+            timer: LazyTimer::default(),
+            on_cut,
+            when_whole: if failed_stream {
+                RequestOutcome::UpstreamFailed
+            } else {
+                RequestOutcome::Completed
+            },
+            scrubber,
+            ended: false,
+        };
+        (parts, relay)
+    }
+
+    /// The head goes to the client: there will be no other attempt.
+    pub(crate) fn begun(mut self) -> Self {
+        self.exchange.answered = self.status.as_u16();
+        self.exchange.body.iter().for_each(RequestBody::commit);
+        self
+    }
+
     pub(crate) fn is_end_stream(&self) -> bool {
         self.ended
     }
@@ -178,6 +206,14 @@ impl Relay {
                 ready!(self.poll_idle(cx));
                 self.cut("the upstream stopped in the middle of its answer")
             }
+        }
+    }
+
+    /// What the client got is not the upstream's bytes: it is so many bytes, and whole or not.
+    pub(crate) fn note_translated(&mut self, bytes: u64, is_whole: bool) {
+        self.exchange.bytes_out = bytes;
+        if !is_whole {
+            self.exchange.end(self.status.as_u16(), RequestOutcome::UpstreamCut);
         }
     }
 
@@ -233,7 +269,7 @@ impl Relay {
     }
 
     /// A compressed error answer: as it came if the key is not in it, else unpacked and masked.
-    async fn unpacked(mut self, mut parts: http::response::Parts) -> Response<ResponseBody> {
+    async fn unpacked(mut self, mut parts: Parts) -> Response<ResponseBody> {
         let secret = self.picked.slot().credential.secret.clone();
         let whole = Limited::new(&mut self.upstream, MAX_COMPRESSED).collect();
         let packed = match tokio::time::timeout(self.idle_timeout, whole).await {
@@ -265,7 +301,7 @@ impl Relay {
     }
 
     /// An error answer without its body, which may show the key.
-    fn withheld(mut self, mut parts: http::response::Parts, why: &'static str) -> Response<ResponseBody> {
+    fn withheld(mut self, mut parts: Parts, why: &'static str) -> Response<ResponseBody> {
         self.lease = None;
         self.ended = true;
         self.exchange.end(self.status.as_u16(), RequestOutcome::UpstreamCut);

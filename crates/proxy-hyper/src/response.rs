@@ -19,6 +19,7 @@ use crate::{
     connection::ActiveRequest,
     error::{Asker, ProxyError},
     relay::Relay,
+    translated_stream::TranslatedStream,
 };
 
 /// An answer, or what will make it.
@@ -80,6 +81,8 @@ pub(crate) enum ResponseBody {
     Full(Option<Bytes>),
     /// An upstream's, piece by piece.
     Relay(Box<Relay>),
+    /// An upstream's, piece by piece, in another format.
+    Translated(Box<TranslatedStream>),
     /// The control side's; its request goes on until it ends.
     Control { body: ControlBody, _active: ActiveRequest },
 }
@@ -95,6 +98,7 @@ impl Body for ResponseBody {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Relay(relay) => relay.poll_frame(cx),
+            Self::Translated(stream) => stream.poll_frame(cx),
             Self::Control { body, .. } => Pin::new(body).poll_frame(cx),
         }
     }
@@ -103,6 +107,7 @@ impl Body for ResponseBody {
         match self {
             Self::Full(bytes) => bytes.is_none(),
             Self::Relay(relay) => relay.is_end_stream(),
+            Self::Translated(stream) => stream.is_end_stream(),
             Self::Control { body, .. } => body.is_end_stream(),
         }
     }
@@ -111,6 +116,7 @@ impl Body for ResponseBody {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Self::Relay(relay) => relay.size_hint(),
+            Self::Translated(_) => SizeHint::default(),
             Self::Control { body, .. } => body.size_hint(),
         }
     }

@@ -123,6 +123,20 @@ fn response_timeout(worker: &Worker, route: &Route) -> Duration {
     })
 }
 
+/// What a client is told whose body could not be read to its end.
+pub(crate) fn body_error(body: &RequestBody, max_bytes: u64) -> Option<ProxyError> {
+    Some(match body.failure()? {
+        BodyFailure::TooLarge => body_too_large(max_bytes),
+        BodyFailure::Malformed => {
+            ProxyError::bad_request("the request body is not framed as its head says").closing()
+        }
+        BodyFailure::Incomplete => {
+            let message = "the request body did not come whole, or not in time";
+            ProxyError::new(ErrorKind::ClientTimeout, message).closing()
+        }
+    })
+}
+
 impl Failure {
     /// The name under which it is traced.
     pub(crate) fn as_str(&self) -> &'static str {
@@ -150,19 +164,8 @@ impl Failure {
     pub(crate) fn into_error(self, route: &Route, body: &RequestBody, exchange: &Exchange) -> ProxyError {
         let max_bytes =
             route.config.spec.limits.max_body_bytes.unwrap_or(exchange.worker.settings.client.max_body_bytes);
-        match body.failure() {
-            Some(BodyFailure::TooLarge) => return body_too_large(max_bytes),
-            Some(BodyFailure::Malformed) => {
-                return ProxyError::bad_request("the request body is not framed as its head says").closing();
-            }
-            Some(BodyFailure::Incomplete) => {
-                return ProxyError::new(
-                    ErrorKind::ClientTimeout,
-                    "the request body did not come whole, or not in time",
-                )
-                .closing();
-            }
-            None => {}
+        if let Some(error) = body_error(body, max_bytes) {
+            return error;
         }
         let slug = &route.config.spec.slug;
         let request_id = exchange.id.as_str();

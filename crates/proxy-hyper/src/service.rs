@@ -9,7 +9,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use llm_formats::{Dialect, ErrorKind};
+use llm_formats::{Dialect, ErrorKind, endpoint::Call};
 use rotator_core::{
     caps::{Closed, Permit},
     model::{Caps, ConfigType, Target as ConfigTarget},
@@ -28,6 +28,7 @@ use crate::{
     response::{Answering, ResponseBody},
     rewrite::Outbound,
     target::{Target, check_rest},
+    translation::Formats,
     upgrade::{self, Upgrade},
     worker::Worker,
 };
@@ -93,7 +94,10 @@ fn proxied(
         }
         Ok(Some(key)) => {
             match admit(&mut exchange, key, &target, &mut parts, Upload::Coming(incoming, body)) {
-                Ok((ask, upgrade)) => Answering::later(asker, forward(exchange, ask, upgrade)),
+                Ok(Passage::Through(ask, upgrade)) => {
+                    Answering::later(asker, forward(exchange, ask, upgrade))
+                }
+                Ok(Passage::Translated(draft)) => Answering::later(asker, translated(exchange, draft, parts)),
                 Err(error) => Answering::now(exchange.refuse(&error)),
             }
         }
@@ -116,9 +120,27 @@ async fn proxied_by_body_key(
         Err(error) => Err(error),
     };
     match admitted {
-        Ok((ask, upgrade)) => Box::pin(forward(exchange, ask, upgrade)).await,
+        Ok(Passage::Through(ask, upgrade)) => Box::pin(forward(exchange, ask, upgrade)).await,
+        Ok(Passage::Translated(draft)) => Box::pin(translated(exchange, draft, parts)).await,
         Err(error) => exchange.refuse(&error),
     }
+}
+
+/// How a request goes on.
+enum Passage {
+    /// As it is.
+    Through(Ask, Option<Upgrade>),
+    /// In another format.
+    Translated(Draft),
+}
+
+/// A request that has to be translated.
+struct Draft {
+    route: Arc<Route>,
+    formats: Formats,
+    call: Call,
+    body: RequestBody,
+    max_bytes: u64,
 }
 
 /// Finds the service and checks the request: after its proxy key, so that nobody learns anything without one.
@@ -128,37 +150,66 @@ fn admit(
     target: &Target<'_>,
     parts: &mut Parts,
     upload: Upload,
-) -> Result<(Ask, Option<Upgrade>), ProxyError> {
+) -> Result<Passage, ProxyError> {
     exchange.proxy_key = Some(key);
     let worker = &exchange.worker;
     let route = worker.route(target.config_type, target.slug).ok_or_else(no_such_service)?;
     exchange.config_id = Some(route.config.id);
     let spec = &route.config.spec;
     check_method(&route, &parts.method)?;
-    check_format(&route)?;
     check_rest(target.rest, spec.allow_encoded_slashes)?;
     let upgrade = upgrade::requested(parts)?;
+    let formats = Formats::of(&route);
+    let call = formats.map_or(Ok(None), |formats| formats.call(parts, target.rest))?;
 
     let max_bytes = spec.limits.max_body_bytes.unwrap_or(worker.settings.client.max_body_bytes);
     check_length(&upload, max_bytes)?;
     let limits = BodyLimits {
         max_bytes,
-        max_replay_bytes: worker.settings.client.max_replay_bytes,
+        max_replay_bytes: match call {
+            None => worker.settings.client.max_replay_bytes,
+            // It has to be read whole.
+            Some(_) => usize::try_from(max_bytes).unwrap_or(usize::MAX),
+        },
         budget: Arc::clone(&worker.replay_budget),
         frame_timeout: worker.settings.client.body_timeout,
     };
     let body = RequestBody::new(upload, limits, exchange.started());
     exchange.body = Some(body.clone());
-    let outbound = Outbound::new(
-        spec,
-        route.targets.slots().iter().map(|slot| &slot.url),
-        &route.credential,
-        parts,
-        target.rest,
-    )?;
-    let permit = enter(&route, exchange.started().into_std())?;
-    exchange.permit = permit;
-    Ok((Ask::new(route, outbound, body), upgrade))
+    if let (Some(formats), Some(call)) = (formats, call) {
+        return Ok(Passage::Translated(Draft { route, formats, call, body, max_bytes }));
+    }
+    let ask = ask(exchange, route, body, parts, target.rest)?;
+    Ok(Passage::Through(ask, upgrade))
+}
+
+/// Makes what is sent, and takes a place in the service.
+fn ask(
+    exchange: &mut Exchange,
+    route: Arc<Route>,
+    body: RequestBody,
+    parts: &mut Parts,
+    rest: &str,
+) -> Result<Ask, ProxyError> {
+    let urls = route.targets.slots().iter().map(|slot| &slot.url);
+    let outbound = Outbound::new(&route.config.spec, urls, &route.credential, parts, rest)?;
+    exchange.permit = enter(&route, exchange.started().into_std())?;
+    Ok(Ask::new(route, outbound, body))
+}
+
+async fn translated(mut exchange: Box<Exchange>, draft: Draft, mut parts: Parts) -> Response<ResponseBody> {
+    match translate(&mut exchange, draft, &mut parts).await {
+        Ok(ask) => Box::pin(forward(exchange, ask, None)).await,
+        Err(error) => exchange.refuse(&error),
+    }
+}
+
+async fn translate(exchange: &mut Exchange, draft: Draft, parts: &mut Parts) -> Result<Ask, ProxyError> {
+    let Draft { route, formats, call, body, max_bytes } = draft;
+    let body = formats.translate(exchange, &route, call, parts, &body, max_bytes).await?;
+    exchange.body = Some(body.clone());
+    let rest = parts.uri.path().to_owned();
+    ask(exchange, route, body, parts, &rest)
 }
 
 async fn forward(mut exchange: Box<Exchange>, ask: Ask, upgrade: Option<Upgrade>) -> Response<ResponseBody> {
@@ -199,20 +250,6 @@ fn check_method(route: &Route, method: &Method) -> Result<(), ProxyError> {
             let message = format!("this service takes {} requests only", methods.as_str());
             let allow = HeaderValue::from_str(methods.as_str()).ok();
             Err(ProxyError { allow, ..ProxyError::new(ErrorKind::MethodNotAllowed, message) })
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_format(route: &Route) -> Result<(), ProxyError> {
-    match &route.config.spec.target {
-        ConfigTarget::Llm { api_format, output_format, .. }
-            if !output_format.is_pass_through(*api_format) =>
-        {
-            let (from, to) = (output_format.as_str(), api_format.as_str());
-            let message =
-                format!("translating {from} to {to} is not supported yet; set output_format to none");
-            Err(ProxyError::new(ErrorKind::NotImplemented, message))
         }
         _ => Ok(()),
     }

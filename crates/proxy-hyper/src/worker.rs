@@ -33,12 +33,12 @@ use tracing::error;
 
 use crate::{
     Parts,
-    body::ReplayBudget,
     drain::{Drain, Stage},
     metrics::WorkerMetrics,
     probe,
     queue::Queues,
     record::Recorder,
+    replay_budget::ReplayBudget,
     request_id::RequestIds,
     serve::serve,
     settings::{ClientLimits, Settings},

@@ -84,7 +84,9 @@ impl Credential {
                 credential.clone()
             }
             Target::Llm { api_format, .. } => match api_format {
-                ApiFormat::OpenAiCompatible => Self::header(header::AUTHORIZATION, "Bearer "),
+                ApiFormat::OpenAiCompatible | ApiFormat::OpenAiResponses => {
+                    Self::header(header::AUTHORIZATION, "Bearer ")
+                }
                 ApiFormat::AnthropicNative => Self::header(HeaderName::from_static("x-api-key"), ""),
                 ApiFormat::GeminiNative => Self::header(HeaderName::from_static("x-goog-api-key"), ""),
             },

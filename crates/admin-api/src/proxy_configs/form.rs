@@ -106,6 +106,11 @@ pub(crate) struct ProxyConfigForm {
     accept_invalid_certs: Option<bool>,
     /// Whether the proxy key may also stand in a JSON body of up to 64 KiB, as `api_key`; it is cut out.
     body_api_key: Option<bool>,
+    /// Of a service whose clients speak another format than its API: whether a request is refused instead of translated
+    /// without what the API has nothing like.
+    translation_strict: Option<bool>,
+    /// Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other.
+    model_aliases: Option<BTreeMap<String, String>>,
 }
 
 /// A [`ProxyConfigForm`] that may be what was shown before, with an edit.
@@ -177,6 +182,8 @@ impl ProxyConfigForm {
                 allow_encoded_slashes: self.allow_encoded_slashes.unwrap_or_default(),
                 accept_invalid_certs: self.accept_invalid_certs.unwrap_or_default(),
                 body_api_key: self.body_api_key.unwrap_or_default(),
+                translation_strict: self.translation_strict.unwrap_or_default(),
+                model_aliases: self.model_aliases.unwrap_or_default(),
             },
         };
         Ok(ConfigSpec::try_from(&fields)?)

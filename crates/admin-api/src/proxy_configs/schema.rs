@@ -84,10 +84,10 @@ pub(crate) fn config_type() -> Object {
 }
 
 pub(crate) fn api_format() -> Object {
-    names(
-        [ApiFormat::OpenAiCompatible, ApiFormat::AnthropicNative, ApiFormat::GeminiNative]
-            .map(ApiFormat::as_str),
-    )
+    names({
+        use ApiFormat::{AnthropicNative, GeminiNative, OpenAiCompatible, OpenAiResponses};
+        [OpenAiCompatible, OpenAiResponses, AnthropicNative, GeminiNative].map(ApiFormat::as_str)
+    })
 }
 
 pub(crate) fn output_format() -> Object {

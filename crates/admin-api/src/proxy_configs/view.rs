@@ -117,6 +117,11 @@ pub(crate) struct ProxyConfigView {
     accept_invalid_certs: bool,
     /// Whether the proxy key may also stand in a JSON body of up to 64 KiB, as `api_key`; it is cut out.
     body_api_key: bool,
+    /// Of a service whose clients speak another format than its API: whether a request is refused instead of translated
+    /// without what the API has nothing like.
+    translation_strict: bool,
+    /// Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other.
+    model_aliases: BTreeMap<String, String>,
     /// Its keys by state.
     key_counts: KeyCountsView,
     /// When it was first written.
@@ -183,6 +188,8 @@ impl ProxyConfigView {
             allow_encoded_slashes: options.allow_encoded_slashes,
             accept_invalid_certs: options.accept_invalid_certs,
             body_api_key: options.body_api_key,
+            translation_strict: options.translation_strict,
+            model_aliases: options.model_aliases,
             key_counts: KeyCountsView::of(standings.counts(keys)),
             created_at: config.created_at,
             updated_at: config.updated_at,

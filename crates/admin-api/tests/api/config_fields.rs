@@ -38,6 +38,8 @@ async fn every_field_survives_the_way_in_and_out() {
     });
 
     written["probe_keys"] = json!(true);
+    written["translation_strict"] = json!(true);
+    written["model_aliases"] = json!({ "a": "b", "*": "c" });
     written["max_tokens_per_minute"] = json!(11);
     written["key_max_tokens_per_minute"] = json!(12);
     written["hedge"] = json!(true);

@@ -30,6 +30,8 @@ async fn a_new_config_is_answered_whole_with_its_place() {
         "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
     });
     expected["probe_keys"] = json!(false);
+    expected["translation_strict"] = json!(false);
+    expected["model_aliases"] = json!({});
     expected["max_tokens_per_minute"] = json!(null);
     expected["key_max_tokens_per_minute"] = json!(null);
     expected["hedge"] = json!(false);

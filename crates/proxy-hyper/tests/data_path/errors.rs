@@ -166,23 +166,6 @@ async fn methods_that_are_never_offered_are_refused_with_those_that_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pair_of_formats_that_needs_translation_is_not_served_yet() {
-    let upstream = Upstream::reply(|_| ok("hi")).await;
-    let gateway = Gateway::new()
-        .llm("ai", "openai_compatible", &upstream.url(), &["k1"])
-        .with(|fields| fields.output_format = Some("anthropic".into()))
-        .llm("same", "anthropic_native", &upstream.url(), &["k1"])
-        .with(|fields| fields.output_format = Some("anthropic".into()))
-        .start()
-        .await;
-
-    assert_told(&gateway.post("/llm/ai/v1/messages", "{}").await, 501, Some("anthropic"));
-    assert_told(&gateway.post("/llm/ai/v1/chat/completions", "{}").await, 501, Some("openai"));
-    assert_eq!(gateway.post("/llm/same/v1/messages", "{}").await.status, 200);
-    assert_eq!(upstream.received().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_a_request_id_of_its_own_and_keeps_the_upstreams() {
     let upstream = Upstream::reply(|_| {
         let mut answer = ok("hi");

@@ -3,8 +3,10 @@ use std::str::FromStr;
 /// The wire format that a service's API speaks. The names are those of the old project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ApiFormat {
-    /// `OpenAI`'s Chat Completions and Responses, and everything compatible with them.
+    /// `OpenAI`'s Chat Completions, and everything compatible with them.
     OpenAiCompatible,
+    /// `OpenAI`'s Responses.
+    OpenAiResponses,
     /// Anthropic's Messages.
     AnthropicNative,
     /// Google's `generateContent`.
@@ -31,6 +33,7 @@ impl ApiFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiCompatible => "openai_compatible",
+            Self::OpenAiResponses => "openai_responses",
             Self::AnthropicNative => "anthropic_native",
             Self::GeminiNative => "gemini_native",
         }
@@ -53,7 +56,8 @@ impl OutputFormat {
     pub fn is_pass_through(self, api: ApiFormat) -> bool {
         match self {
             Self::None => true,
-            Self::OpenAi | Self::OpenAiResponses => api == ApiFormat::OpenAiCompatible,
+            Self::OpenAi => api == ApiFormat::OpenAiCompatible,
+            Self::OpenAiResponses => api == ApiFormat::OpenAiResponses,
             Self::Anthropic => api == ApiFormat::AnthropicNative,
             Self::Gemini => api == ApiFormat::GeminiNative,
         }
@@ -66,9 +70,10 @@ impl FromStr for ApiFormat {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "openai_compatible" | "openai" => Ok(Self::OpenAiCompatible),
+            "openai_responses" => Ok(Self::OpenAiResponses),
             "anthropic_native" | "anthropic" => Ok(Self::AnthropicNative),
             "gemini_native" | "gemini" => Ok(Self::GeminiNative),
-            _ => Err("must be openai_compatible, anthropic_native or gemini_native".into()),
+            _ => Err("must be openai_compatible, openai_responses, anthropic_native or gemini_native".into()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod base_url;
 mod config_fields;
 mod headers;
 mod ids;
+mod model_aliases;
 mod proxy_config;
 mod quota_group;
 mod slug;
@@ -16,6 +17,7 @@ pub use base_url::BaseUrl;
 pub use config_fields::{ConfigFields, ConfigOptions, FieldError, TargetFields};
 pub use headers::HeaderRules;
 pub use ids::{ConfigId, KeyId};
+pub use model_aliases::ModelAliases;
 pub use proxy_config::{
     Caps, ConfigSpec, ConfigType, FurtherTarget, Limits, Methods, ProxyConfig, Strategy, Target,
 };

@@ -7,7 +7,7 @@ use std::{
 use http::{HeaderName, Method};
 use jiff::Timestamp;
 
-use super::{ApiFormat, BaseUrl, ConfigId, HeaderRules, OutputFormat, Slug, Weight};
+use super::{ApiFormat, BaseUrl, ConfigId, HeaderRules, ModelAliases, OutputFormat, Slug, Weight};
 use crate::{credential::Credential, outcome::Rule};
 
 /// A service that clients reach through us: where it is, how it is called, how its keys take turns.
@@ -86,6 +86,11 @@ pub enum Target {
         credential: Option<Credential>,
         /// Whether the proxy key may also stand in the body as `api_key`, as the old project allowed.
         body_api_key: bool,
+        /// Whether a request that cannot be translated as it is is refused, instead of translated without what the API
+        /// has nothing like.
+        translation_strict: bool,
+        /// Of a service whose clients speak another format than its API: the API's names for models, by the clients'.
+        model_aliases: ModelAliases,
     },
 }
 

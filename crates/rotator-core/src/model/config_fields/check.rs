@@ -11,7 +11,7 @@ use crate::{
     credential::{Credential, Place, Template, is_ours_to_set},
     model::{
         ApiFormat, BaseUrl, Caps, ConfigSpec, ConfigType, FurtherTarget, HeaderRules, Limits, Methods,
-        OutputFormat, Slug, Strategy, Target, Weight,
+        ModelAliases, OutputFormat, Slug, Strategy, Target, Weight,
     },
     outcome::Rule,
 };
@@ -173,12 +173,16 @@ fn target(fields: &ConfigFields, checks: &mut Checks) -> Option<Target> {
                 checks.parse("api_format", text(fields.api_format.as_ref()).unwrap_or("openai_compatible"));
             let output_format: Option<OutputFormat> =
                 checks.parse("output_format", text(fields.output_format.as_ref()).unwrap_or("none"));
+            let model_aliases =
+                checks.keep("model_aliases", ModelAliases::new(fields.options.model_aliases.clone()));
             Some(Target::Llm {
                 base_url: base_url?,
                 api_format: api_format?,
                 output_format: output_format?,
                 credential,
                 body_api_key: fields.options.body_api_key,
+                translation_strict: fields.options.translation_strict,
+                model_aliases: model_aliases?,
             })
         }
     }

@@ -119,6 +119,12 @@ pub struct ConfigOptions {
     /// See [`Target::Llm`](super::Target::Llm).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub body_api_key: bool,
+    /// See [`Target::Llm`](super::Target::Llm).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub translation_strict: bool,
+    /// See [`ModelAliases`](super::ModelAliases).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub model_aliases: BTreeMap<String, String>,
 }
 
 /// See [`FurtherTarget`](super::FurtherTarget).

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     num::{NonZeroU8, NonZeroU32},
     time::Duration,
 };
@@ -89,6 +90,11 @@ impl From<&ConfigSpec> for ConfigOptions {
             allow_encoded_slashes: spec.allow_encoded_slashes,
             accept_invalid_certs: spec.accept_invalid_certs,
             body_api_key: matches!(spec.target, Target::Llm { body_api_key: true, .. }),
+            model_aliases: match &spec.target {
+                Target::Llm { model_aliases, .. } => model_aliases.names().clone(),
+                Target::Generic { .. } => BTreeMap::new(),
+            },
+            translation_strict: matches!(spec.target, Target::Llm { translation_strict: true, .. }),
         }
     }
 }

@@ -70,6 +70,8 @@ fn full_options() -> ConfigOptions {
         allow_encoded_slashes: true,
         accept_invalid_certs: true,
         body_api_key: false,
+        translation_strict: false,
+        model_aliases: BTreeMap::new(),
     }
 }
 
@@ -109,6 +111,8 @@ fn a_spec_comes_back_from_its_form() {
             body_api_key: true,
             max_tokens_per_minute: Some(5),
             key_max_tokens_per_minute: Some(6),
+            translation_strict: true,
+            model_aliases: [("claude-opus-4-5".into(), "gemini-2.5-pro".into())].into(),
             ..full_options()
         },
         ..llm()
