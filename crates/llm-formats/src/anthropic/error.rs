@@ -48,7 +48,7 @@ fn read(status: Option<u16>, mut members: Members<'_>) -> ApiError<'_> {
         _ => (members, None),
     };
     let mut text = |name| match error.take(name) {
-        Some(Json::String(text)) => Some(text),
+        Some(Json::String(text)) if !text.is_empty() => Some(text),
         _ => None,
     };
     let kind = text("type").filter(|kind| kind != "error");

@@ -10,6 +10,8 @@ use crate::{
 
 /// Longer sentences of bodies that are not Google's are cut.
 const MAX_SENTENCE_BYTES: usize = 300;
+/// Said of an error without a sentence.
+const NO_REASON: &str = "The provider tells no reason.";
 /// What `OpenAI` calls a prompt that is too long, which clients look for to shorten it.
 const TOO_LONG: &str = "context_length_exceeded";
 /// How Gemini says so.
@@ -40,7 +42,8 @@ pub(super) fn read_status(status: u16, error: Json<'_>) -> Option<ApiError<'_>> 
     let mut error = spelling::fields(error, Path::BODY).ok()?;
     let code = error.count("code").ok().flatten().and_then(|code| u16::try_from(code).ok());
     let status = code.filter(|code| (400..600).contains(code)).unwrap_or(status);
-    let message = error.text("message").ok().flatten().unwrap_or_default();
+    let message = error.text("message").ok().flatten().filter(|message| !message.is_empty());
+    let message = message.unwrap_or(NO_REASON.into());
     let word = error.text("status").ok().flatten();
     let code = if message.contains(TOO_LONG_SENTENCE) { Some(TOO_LONG.into()) } else { word };
     let param = error.array("details").ok().and_then(|details| details.into_iter().find_map(violated_field));

@@ -157,7 +157,8 @@ impl<'a> ModelWriter<'a> {
     /// A seal that no part takes stands on its thought, or for itself.
     fn place_held(&mut self) {
         let Some(seal) = self.held.take() else { return };
-        match self.wire.last_mut().filter(|_| self.is_after_thought) {
+        let is_after_thought = std::mem::take(&mut self.is_after_thought);
+        match self.wire.last_mut().filter(|_| is_after_thought) {
             Some(thought) => thought.push("thoughtSignature", seal::write(seal)),
             None => self.push(text_part("".into(), false, Some(seal))),
         }
@@ -219,6 +220,18 @@ mod tests {
             parts.push(part, |id| id.unwrap_or("none".into()));
         }
         parts.into_parts()
+    }
+
+    #[test]
+    fn a_thought_takes_one_seal_only() {
+        let seal = |data: &'static str| Some(Seal { maker: SealMaker::Gemini, data: data.into() });
+        let shown = Reasoning { texts: vec!["a".into()], seal: seal("c2ln"), id: None };
+        let hidden = Reasoning { seal: seal("Z2lz"), ..Reasoning::default() };
+        let parts = [shown, hidden].map(|thought| Part::from(Content::Reasoning(thought)));
+
+        let text = written(parts.to_vec());
+
+        assert_eq!(read(&text), parts, "{text}");
     }
 
     fn written(parts: Vec<Part<'_>>) -> String {

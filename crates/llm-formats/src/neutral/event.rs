@@ -113,19 +113,20 @@ impl<'a> Response<'a> {
 
 /// Media and results of tools are nothing that a model says; none of the formats streams them.
 fn part_events<'a>(choice: u32, content: Content<'a>, events: &mut Vec<Event<'a>>) {
-    let (part, texts, seal) = match content {
-        Content::Text(text) => (PartKind::Text, vec![text], None),
-        Content::Refusal(text) => (PartKind::Refusal, vec![text], None),
+    let (part, seal_before, texts, seal) = match content {
+        Content::Text(text) => (PartKind::Text, None, vec![text], None),
+        Content::Refusal(text) => (PartKind::Refusal, None, vec![text], None),
         Content::Reasoning(reasoning) => {
-            (PartKind::Reasoning { id: reasoning.id }, reasoning.texts, reasoning.seal)
+            (PartKind::Reasoning { id: reasoning.id }, None, reasoning.texts, reasoning.seal)
         }
         Content::ToolCall(call) => {
             let part = PartKind::ToolCall { id: call.id, name: call.name, is_free_form: call.is_free_form };
-            (part, vec![call.arguments], call.seal)
+            (part, call.seal, vec![call.arguments], None)
         }
         Content::Media(_) | Content::ToolResult(_) => return,
     };
     events.push(Event::PartStart { choice, part });
+    events.extend(seal_before.map(|seal| Event::Seal { choice, seal }));
     for (i, text) in texts.into_iter().enumerate() {
         if i > 0 {
             events.push(Event::Paragraph { choice });

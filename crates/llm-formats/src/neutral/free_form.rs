@@ -90,10 +90,10 @@ impl FreeFormCalls {
                     let ToolCall { id, name, arguments, seal, .. } = call.into_free_form();
                     let part = PartKind::ToolCall { id, name, is_free_form: true };
                     on_event(Event::PartStart { choice, part });
-                    on_event(Event::Piece { choice, text: arguments });
                     if let Some(seal) = seal {
                         on_event(Event::Seal { choice, seal });
                     }
+                    on_event(Event::Piece { choice, text: arguments });
                 }
                 on_event(Event::PartEnd { choice });
             }

@@ -3,6 +3,8 @@
 //! Every format parses into these types and builds from them, so that each pair of formats needs no code of its own.
 //! What a format knows and these types do not is named in [`Losses`].
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod asked;
 mod content;
 mod error;

@@ -10,6 +10,10 @@ use crate::{
 
 /// The members that tell an error in a sentence.
 const SENTENCE: [&str; 2] = ["message", "detail"];
+/// What else makes an object an error.
+const SAYS: [&str; 3] = ["code", "type", "status"];
+/// Said of an error without a sentence.
+const NO_REASON: &str = "The provider tells no reason.";
 /// A text that is no error of an API is told only so far.
 const MAX_TEXT_BYTES: usize = 300;
 
@@ -43,8 +47,12 @@ pub(super) fn take<'a>(body: &mut Members<'a>) -> Option<ApiError<'a>> {
         _ if SENTENCE.iter().all(|name| body.get(name).and_then(Json::as_str).is_none()) => return None,
         _ => std::mem::take(body),
     };
-    let message = SENTENCE.into_iter().find_map(|name| text(error.take(name)?))?;
-    let status = ["code", "type", "status"].into_iter().find_map(|name| status_of(error.get(name)?));
+    let message = SENTENCE.into_iter().find_map(|name| text(error.take(name)?));
+    if message.is_none() && SAYS.iter().all(|name| error.get(name).is_none()) {
+        return None;
+    }
+    let message = message.unwrap_or(NO_REASON.into());
+    let status = SAYS.into_iter().find_map(|name| status_of(error.get(name)?));
     let code = ["code", "status"].into_iter().find_map(|name| text(error.take(name)?));
     let param = error.take("param").and_then(text);
     Some(ApiError { status: status.unwrap_or(500), message, code, param })
@@ -115,6 +123,7 @@ mod tests {
         for (body, message, code) in [
             (r#"{"error":{"message":"m","type":"requests","param":null,"code":"c"}}"#, "m", Some("c")),
             (r#"{"error":{"message":"m","code":429,"metadata":{}},"user_id":"u"}"#, "m", None),
+            (r#"{"error":{"message":"","code":"c"}}"#, NO_REASON, Some("c")),
             (
                 r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#,
                 "m",

@@ -57,7 +57,7 @@ pub(super) fn told_by(error: Json<'_>) -> Option<ApiError<'_>> {
         _ => return None,
     };
     let mut text = |name: &str| match error.take(name) {
-        Some(Json::String(text)) => Some(text),
+        Some(Json::String(text)) if !text.is_empty() => Some(text),
         _ => None,
     };
     let (message, code, param) = (text("message"), text("code"), text("param"));

@@ -2,6 +2,8 @@
 
 mod formats;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

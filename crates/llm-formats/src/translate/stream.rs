@@ -129,7 +129,11 @@ impl Reader {
         }
     }
 
-    fn read<'a>(&mut self, data: &'a [u8], on_event: &mut dyn FnMut(Event<'a>)) -> Result<(), Error> {
+    pub(super) fn read<'a>(
+        &mut self,
+        data: &'a [u8],
+        on_event: &mut dyn FnMut(Event<'a>),
+    ) -> Result<(), Error> {
         match self {
             Self::OpenAiChat(reader) => reader.read(data, on_event),
             Self::OpenAiResponses(reader) => reader.read(data, on_event),
@@ -138,7 +142,7 @@ impl Reader {
         }
     }
 
-    fn finish(&mut self, on_event: &mut dyn FnMut(Event<'static>)) {
+    pub(super) fn finish(&mut self, on_event: &mut dyn FnMut(Event<'static>)) {
         match self {
             Self::OpenAiChat(reader) => reader.finish(on_event),
             Self::OpenAiResponses(reader) => reader.finish(on_event),

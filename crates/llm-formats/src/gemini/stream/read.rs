@@ -183,10 +183,10 @@ impl Choice {
         self.has_calls = true;
         let ToolCall { id, name, arguments, is_free_form, .. } = call;
         on_event(Event::PartStart { choice, part: PartKind::ToolCall { id, name, is_free_form } });
-        on_event(Event::Piece { choice, text: arguments });
         if let Some(seal) = own {
             on_event(Event::Seal { choice, seal });
         }
+        on_event(Event::Piece { choice, text: arguments });
         on_event(Event::PartEnd { choice });
     }
 
@@ -304,6 +304,13 @@ mod tests {
         );
 
         assert_eq!(parts(&events(&[chunk.leak()])), "thought(#s)1({}|)");
+    }
+
+    #[test]
+    fn the_seal_of_a_call_comes_before_its_arguments() {
+        let chunk = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","id":"1"},"thoughtSignature":"c2ln"}]}}]}"#;
+
+        assert_eq!(parts(&events(&[chunk])), "1(#c2ln{}|)");
     }
 
     proptest! {

@@ -42,8 +42,19 @@ struct Choice {
     tokens: Vec<TokenLogprob<'static>>,
     stop: Stop<'static>,
     has_said: bool,
-    /// Words that were said were written last.
-    is_after_text: bool,
+    last: Last,
+}
+
+/// What was written last.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// A call, a seal, or nothing yet.
+    #[default]
+    Other,
+    /// Words that were said.
+    Text,
+    /// A thought. More words of it and another one look the same.
+    Thought,
 }
 
 #[derive(Debug)]
@@ -186,7 +197,9 @@ impl Choice {
         let (open, written) = match part {
             PartKind::Text | PartKind::Refusal => (Open::Text, None),
             PartKind::Reasoning { .. } => {
-                (Open::Thought { has_text: false, begins_paragraph: false }, self.place_held())
+                let written = self.place_held();
+                let begins_paragraph = self.last == Last::Thought;
+                (Open::Thought { has_text: false, begins_paragraph }, written)
             }
             PartKind::ToolCall { id, name, is_free_form } => {
                 let (id, name) = (owned(id), owned(name));
@@ -206,13 +219,13 @@ impl Choice {
             }
             Open::Thought { has_text, begins_paragraph } => {
                 *has_text = true;
-                self.is_after_text = false;
+                self.last = Last::Thought;
                 let begins = std::mem::take(begins_paragraph);
                 let text = if begins { format!("{PARAGRAPH}{text}").into() } else { text };
                 Some(parts::text_part(text, true, None))
             }
             Open::Text | Open::Nothing => {
-                self.is_after_text = true;
+                self.last = Last::Text;
                 let seal = self.held.take().map(|held| held.seal);
                 Some(parts::text_part(text, false, seal))
             }
@@ -221,7 +234,7 @@ impl Choice {
 
     fn paragraph(&mut self) {
         if let Open::Thought { has_text, begins_paragraph } = &mut self.open {
-            *begins_paragraph = *has_text;
+            *begins_paragraph |= *has_text;
         }
     }
 
@@ -238,10 +251,12 @@ impl Choice {
         let mut call = match std::mem::take(&mut self.open) {
             Open::Call(call) => call,
             // On the next text it would seem to belong to all words since the last thought.
-            Open::Thought { .. } if self.is_after_text => return self.place_held().into_iter().collect(),
+            Open::Thought { .. } if self.last == Last::Text => {
+                return self.place_held().into_iter().collect();
+            }
             _ => return Vec::new(),
         };
-        self.is_after_text = false;
+        self.last = Last::Other;
         let is_foreign = |held: &Held| held.seal.maker != SealMaker::Gemini;
         if call.seal.is_none() && self.held.as_ref().is_some_and(is_foreign) {
             call.seal = self.held.take().map(|held| held.seal);
@@ -252,7 +267,7 @@ impl Choice {
     /// A seal that no part takes stands on its thought, or for itself.
     fn place_held(&mut self) -> Option<Members<'static>> {
         let Held { seal, is_shown } = self.held.take()?;
-        self.is_after_text = false;
+        self.last = Last::Other;
         Some(parts::text_part("".into(), is_shown, Some(seal)))
     }
 }

@@ -77,7 +77,7 @@ fn write_call(call: ToolCall<'_>) -> Json<'_> {
     } else {
         // Clients read JSON here, also of a tool that takes nothing.
         let is_empty = call.arguments.trim().is_empty();
-        let arguments = if is_empty { "{}".into() } else { call.arguments };
+        let arguments = if is_empty { call.arguments + "{}" } else { call.arguments };
         Members::new().with("name", call.name).with("arguments", arguments)
     };
     Members::new()

@@ -38,7 +38,7 @@ fn carried_choice(choice: Choice<'static>, between: &str) -> Choice<'static> {
             }
             Content::ToolCall(mut call) => {
                 if !call.is_free_form && call.arguments.trim().is_empty() {
-                    call.arguments = "{}".into();
+                    call.arguments += "{}";
                 }
                 calls.push(Part::from(Content::ToolCall(call)));
             }
