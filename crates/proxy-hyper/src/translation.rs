@@ -121,12 +121,13 @@ impl Formats {
         parts.uri =
             Uri::try_from(path).map_err(|_| ProxyError::bad_request("the model's name makes no path"))?;
         strip(&mut parts.headers);
-        let body = match text {
-            Some(text) => {
-                parts.headers.insert(header::CONTENT_TYPE, JSON);
-                body.replaced_by(text).ok_or_else(no_room)?
-            }
-            None => RequestBody::empty(),
+        let body = if let Some(text) = text {
+            parts.headers.insert(header::CONTENT_TYPE, JSON);
+            body.replaced_by(text).ok_or_else(no_room)?
+        } else {
+            // The answer to a HEAD has nothing that could be translated.
+            parts.method = Method::GET;
+            RequestBody::empty()
         };
         exchange.translated = Some(Box::new(Translated { translation, losses }));
         Ok(body)
@@ -138,7 +139,8 @@ async fn read(headers: &HeaderMap, body: &RequestBody, max_bytes: u64) -> Result
     let Some(text) = body.read_ahead().await else {
         return Err(body_error(body, max_bytes).unwrap_or_else(no_room));
     };
-    let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return Ok(text) };
+    let is_packed = |coding: &&HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(is_packed) else { return Ok(text) };
     let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
     let unpacked = coding.to_str().ok().and_then(|coding| content_coding::decode(coding, &text, limit));
     unpacked.ok_or_else(|| {
