@@ -35,6 +35,7 @@ mod support;
 mod targets;
 mod timeouts;
 mod tls;
+mod translation;
 mod transparency;
 mod upgrades;
 mod websocket;
