@@ -82,7 +82,7 @@ async fn streaming(
                 }
                 match then {
                     Then::Ends => socket.write_all(b"0\r\n\r\n").await.unwrap(),
-                    Then::BreaksOff => break,
+                    Then::BreaksOff => socket.shutdown().await.unwrap(),
                     Then::Waits => until_closed(&mut socket).await,
                 }
             }
