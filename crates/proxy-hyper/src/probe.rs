@@ -19,7 +19,7 @@ use crate::{
     answer_body::AnswerBody,
     body::RequestBody,
     judge::{Reading, read},
-    rewrite::Outbound,
+    rewrite::{Outbound, PathVersion},
     worker::{Mail, Worker},
 };
 
@@ -101,7 +101,8 @@ async fn send(
     let request = Request::builder().method(Method::GET).uri(uri).header("user-agent", "api-key-rotator");
     let (mut parts, ()) = request.body(()).map_err(|e| e.to_string())?.into_parts();
     let (target, credential) = (spec.target.url(), Credential::of(&spec.target));
-    let outbound = Outbound::new(spec, std::iter::once(target), &credential, &mut parts, rest)
+    let version = PathVersion::of_clients(spec.target.config_type());
+    let outbound = Outbound::new(spec, std::iter::once(target), &credential, &mut parts, rest, version)
         .map_err(|e| e.to_string())?;
     let body = RequestBody::empty();
     let request = outbound.request(0, key, body.attempt(), false).map_err(|e| e.to_string())?;

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use llm_formats::ErrorKind;
 use rotator_core::{
     credential::{Credential, Place, ReadyCredential, ReadyPlace},
-    model::{ApiFormat, BaseUrl, ConfigSpec, Target},
+    model::{ApiFormat, BaseUrl, ConfigSpec, ConfigType, Target},
 };
 use smallvec::SmallVec;
 
@@ -20,6 +20,27 @@ use crate::{body::AttemptBody, error::ProxyError, headers, upgrade::Upgrade};
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// What Anthropic's API is asked for when the client does not say: the version its documentation has had the longest.
 const DEFAULT_ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// What becomes of a version, such as `v1`, at the beginning of what follows a base path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathVersion {
+    /// It stays.
+    Kept,
+    /// It is left out where the base path ends with it: clients of LLM APIs put it there or not, and so do base URLs.
+    Folded,
+    /// It is left out where the base has a path: it names the version then, if not always as its last segment.
+    InBase,
+}
+
+impl PathVersion {
+    /// For what a client of a service of this type writes.
+    pub(crate) fn of_clients(config_type: ConfigType) -> Self {
+        match config_type {
+            ConfigType::Generic => Self::Kept,
+            ConfigType::Llm => Self::Folded,
+        }
+    }
+}
 
 /// A request but for its key: what every attempt has in common.
 pub(crate) struct Outbound {
@@ -36,6 +57,7 @@ impl Outbound {
         credential: &Credential,
         parts: &mut Parts,
         rest: &str,
+        version: PathVersion,
     ) -> Result<Self, ProxyError> {
         let (method, mut headers) = (mem::take(&mut parts.method), mem::take(&mut parts.headers));
         headers::strip_request(&mut headers);
@@ -55,8 +77,7 @@ impl Outbound {
             // Holds the place, so that the copy that an attempt makes need not grow.
             headers.insert(name, HeaderValue::from_static(""));
         }
-        let fold = matches!(spec.target, Target::Llm { .. });
-        let paths = targets.map(|url| join(url, rest, parts.uri.query(), fold));
+        let paths = targets.map(|url| join(url, rest, parts.uri.query(), version));
         Ok(Self { method, paths: paths.collect::<Result<_, _>>()?, headers })
     }
 
@@ -108,8 +129,18 @@ fn no_target() -> ProxyError {
 }
 
 /// Base path, rest and query, byte by byte. Nothing is resolved, so nothing can leave the base path.
-fn join(base: &BaseUrl, rest: &str, query: Option<&str>, fold: bool) -> Result<PathAndQuery, ProxyError> {
-    let rest = if fold { fold_version(base.path(), rest) } else { rest };
+fn join(
+    base: &BaseUrl,
+    rest: &str,
+    query: Option<&str>,
+    version: PathVersion,
+) -> Result<PathAndQuery, ProxyError> {
+    let rest = match version {
+        PathVersion::Kept => rest,
+        PathVersion::Folded => fold_version(base.path(), rest),
+        PathVersion::InBase if base.path().is_empty() => rest,
+        PathVersion::InBase => rest.strip_prefix("/v1").unwrap_or(rest),
+    };
     let length =
         base.path().len() + rest.len() + query.map_or(0, str::len) + base.query().map_or(0, str::len) + 3;
     let mut bytes = BytesMut::with_capacity(length);
@@ -126,7 +157,7 @@ fn join(base: &BaseUrl, rest: &str, query: Option<&str>, fold: bool) -> Result<P
         .map_err(|_| ProxyError::bad_request("the path is not a URL path"))
 }
 
-/// Clients of LLM APIs put a version into the path or not, and so do base URLs: `…/v1` + `/v1/chat` is `…/v1/chat`.
+/// `…/v1` + `/v1/chat` is `…/v1/chat`.
 fn fold_version<'a>(base_path: &str, rest: &'a str) -> &'a str {
     let Some(version) = base_path.rsplit('/').next().filter(|segment| is_version(segment)) else {
         return rest;
@@ -172,7 +203,22 @@ mod tests {
     use super::*;
 
     fn joined(base: &str, rest: &str, query: Option<&str>, fold: bool) -> String {
-        join(&base.parse().unwrap(), rest, query, fold).unwrap().to_string()
+        let version = if fold { PathVersion::Folded } else { PathVersion::Kept };
+        join(&base.parse().unwrap(), rest, query, version).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_base_with_a_path_names_the_version_of_a_translated_request() {
+        for (base, path) in [
+            ("http://a", "/v1/chat/completions"),
+            ("http://a/v1", "/v1/chat/completions"),
+            ("http://a/v1beta/openai", "/v1beta/openai/chat/completions"),
+        ] {
+            let joined =
+                join(&base.parse().unwrap(), "/v1/chat/completions", None, PathVersion::InBase).unwrap();
+
+            assert_eq!(joined, path);
+        }
     }
 
     #[test]
@@ -215,7 +261,8 @@ mod tests {
             // Only what hyper takes for a path and a query comes so far.
             prop_assume!(!rest.contains(['?', '#']) && query.iter().all(|query| !query.contains('#')));
             let base: BaseUrl = format!("http://a{base}").parse().unwrap();
-            let Ok(joined) = join(&base, &rest, query.as_deref(), fold) else { return Ok(()) };
+            let version = if fold { PathVersion::Folded } else { PathVersion::Kept };
+            let Ok(joined) = join(&base, &rest, query.as_deref(), version) else { return Ok(()) };
 
             let below = joined.path().strip_prefix(base.path()).unwrap();
             let is_folded = fold && base.path().ends_with("/v1") && format!("/v1{below}") == rest;

@@ -26,7 +26,7 @@ use crate::{
     exchange::Exchange,
     framing, relay, request_id,
     response::{Answering, ResponseBody},
-    rewrite::Outbound,
+    rewrite::{Outbound, PathVersion},
     target::{Target, check_rest},
     translation::Formats,
     upgrade::{self, Upgrade},
@@ -192,7 +192,11 @@ fn ask(
     rest: &str,
 ) -> Result<Ask, ProxyError> {
     let urls = route.targets.slots().iter().map(|slot| &slot.url);
-    let outbound = Outbound::new(&route.config.spec, urls, &route.credential, parts, rest)?;
+    let version = match &exchange.translated {
+        Some(translated) => translated.version(),
+        None => PathVersion::of_clients(exchange.config_type),
+    };
+    let outbound = Outbound::new(&route.config.spec, urls, &route.credential, parts, rest, version)?;
     exchange.permit = enter(&route, exchange.started().into_std())?;
     Ok(Ask::new(route, outbound, body))
 }

@@ -79,11 +79,16 @@ impl Translated {
         let secret = &picked.slot().credential.secret;
         let status = parts.status;
         let limit = if status.is_success() { MAX_ANSWER } else { MAX_ERROR };
-        let Ok(answer) = collect(body, limit, idle_timeout).await else {
-            let message = "the upstream broke off its answer, or sent more than can be translated";
-            return exchange.refuse(&ProxyError::new(ErrorKind::UpstreamFailed, message));
-        };
-        lease.into_iter().for_each(Lease::finish);
+        let mut answer = Vec::new();
+        match collect(body, limit, idle_timeout, &mut answer).await {
+            Ok(()) => lease.into_iter().for_each(Lease::finish),
+            // Of an error the status says the most, whatever came of its text.
+            Err(Incomplete) if !status.is_success() => answer.clear(),
+            Err(Incomplete) => {
+                let message = "the upstream broke off its answer, or sent more than can be translated";
+                return exchange.refuse(&ProxyError::new(ErrorKind::UpstreamFailed, message));
+            }
+        }
         let coding = parts.headers.get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
         let unpacked =
             coding.map(|coding| content_coding::decode(coding, &answer, MAX_ANSWER).unwrap_or_default());
@@ -113,8 +118,12 @@ impl Translated {
 /// It broke off, came too slowly, or is too long.
 struct Incomplete;
 
-async fn collect(mut body: AnswerBody, limit: usize, idle_timeout: Duration) -> Result<Vec<u8>, Incomplete> {
-    let mut text = Vec::new();
+async fn collect(
+    mut body: AnswerBody,
+    limit: usize,
+    idle_timeout: Duration,
+    text: &mut Vec<u8>,
+) -> Result<(), Incomplete> {
     while let Some(frame) = timeout(idle_timeout, body.frame()).await.map_err(|_| Incomplete)? {
         if let Ok(data) = frame.map_err(|_| Incomplete)?.into_data() {
             if text.len() + data.len() > limit {
@@ -123,7 +132,7 @@ async fn collect(mut body: AnswerBody, limit: usize, idle_timeout: Duration) -> 
             text.extend_from_slice(&data);
         }
     }
-    Ok(text)
+    Ok(())
 }
 
 /// The names of what was lost. They may be anything that a client writes; a header takes only so much.

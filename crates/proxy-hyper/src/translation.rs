@@ -12,7 +12,10 @@ use rotator_core::{
     routes::Route,
 };
 
-use crate::{body::RequestBody, content_coding, error::ProxyError, exchange::Exchange, send::body_error};
+use crate::{
+    body::RequestBody, content_coding, error::ProxyError, exchange::Exchange, rewrite::PathVersion,
+    send::body_error,
+};
 
 /// How the answer to a translated request goes back.
 pub(crate) struct Translated {
@@ -35,6 +38,16 @@ const VENDORS: [&str; 4] = ["anthropic-", "openai-", "x-goog-", "x-stainless-"];
 const OURS: [HeaderName; 4] =
     [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::CONTENT_TYPE, header::ACCEPT_ENCODING];
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+impl Translated {
+    /// What becomes of the version in the API's path.
+    pub(crate) fn version(&self) -> PathVersion {
+        match self.translation.api().dialect() {
+            Dialect::OpenAi => PathVersion::InBase,
+            Dialect::Anthropic | Dialect::Gemini => PathVersion::Folded,
+        }
+    }
+}
 
 impl Formats {
     /// `None` for a service through which bytes pass as they are.
@@ -108,18 +121,8 @@ impl Formats {
             );
             return Err(ProxyError::bad_request(message));
         }
-        let path = match path.strip_prefix("/v1") {
-            // Bases of such APIs name the version, if not always as the last segment.
-            Some(path)
-                if self.api.dialect() == Dialect::OpenAi
-                    && !route.config.spec.target.url().path().is_empty() =>
-            {
-                path
-            }
-            _ => &path,
-        };
         parts.uri =
-            Uri::try_from(path).map_err(|_| ProxyError::bad_request("the model's name makes no path"))?;
+            Uri::try_from(&*path).map_err(|_| ProxyError::bad_request("the model's name makes no path"))?;
         strip(&mut parts.headers);
         let body = if let Some(text) = text {
             parts.headers.insert(header::CONTENT_TYPE, JSON);

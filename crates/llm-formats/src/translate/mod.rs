@@ -125,6 +125,11 @@ impl Translation {
         self.call.format
     }
 
+    /// The API's format.
+    pub fn api(&self) -> Format {
+        self.api
+    }
+
     /// Whether the client waits for a stream.
     pub fn is_stream(&self) -> bool {
         self.is_stream
