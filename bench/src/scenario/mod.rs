@@ -8,6 +8,7 @@ mod picks;
 mod requests;
 mod start;
 mod streams;
+mod translations;
 mod turns;
 
 use anyhow::Result;
@@ -34,6 +35,8 @@ pub(crate) enum Scenario {
     Memory,
     /// The cost of a pick.
     Picks,
+    /// The cost of a translation.
+    Translations,
     /// Cold start.
     Start,
     /// Many keys at once.
@@ -66,6 +69,7 @@ impl Scenario {
             Self::Streams => streams::run(lab, subjects, effort),
             Self::Memory => memory::run(lab, subjects),
             Self::Picks => picks::run(),
+            Self::Translations => translations::run(),
             Self::Start => start::run(effort),
             Self::Import => import::run(lab),
         }
