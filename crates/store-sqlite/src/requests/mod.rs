@@ -19,7 +19,7 @@ pub(crate) use self::{
 use crate::rows;
 
 /// How many records one statement appends: it costs a quarter less than one at a time.
-const ROWS: usize = 16;
+const ROWS: usize = 32;
 /// What every record has.
 const PLAIN: [&str; 16] = [
     "request_id",
