@@ -9,7 +9,7 @@ pub(crate) const CPU_SWAP_64: Target = target(1.3, 1.05);
 /// The same at 256 connections.
 pub(crate) const CPU_SWAP_256: Target = target(1.5, 1.2);
 /// User instructions per request.
-pub(crate) const INSTRUCTIONS: Target = target(46_800.0, 40_000.0);
+pub(crate) const INSTRUCTIONS: Target = target(47_200.0, 40_000.0);
 /// System calls per request.
 pub(crate) const SYSTEM_CALLS: Target = target(4.6, 4.3);
 /// Processor time per event of a stream, against nginx.
