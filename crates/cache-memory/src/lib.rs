@@ -3,20 +3,18 @@
 //! Exact, not approximate: turns are one atomic counter per pool, windows remember every event they count. Nothing
 //! outlives the process.
 
-mod leases;
 mod turns;
 mod windows;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rotator_core::{
-    cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
+    cache::{Cache, CacheError, Taken, Turns, Window},
     model::ConfigId,
 };
 use tokio::{sync::watch, time::Instant};
 
-use leases::Leases;
 use turns::Pools;
 use windows::Windows;
 
@@ -26,7 +24,6 @@ pub struct MemoryCache {
     pools: Pools,
     windows: Windows,
     revision: watch::Sender<u64>,
-    leases: Leases,
 }
 
 impl MemoryCache {
@@ -61,10 +58,6 @@ impl Cache for MemoryCache {
 
     fn revisions(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
-    }
-
-    async fn lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<LeaseToken>, CacheError> {
-        Ok(self.leases.take(name, holder, ttl, Instant::now()))
     }
 
     async fn ping(&self) -> Result<(), CacheError> {

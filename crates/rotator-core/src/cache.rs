@@ -1,18 +1,30 @@
 //! The port to shared, expiring data. `cache-memory` and `cache-redis` implement it; `contract-tests` says what it
 //! means.
 
+mod ledger;
+#[cfg(test)]
+pub(crate) mod others;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
-use crate::model::ConfigId;
+use crate::{model::ConfigId, pool::News};
+
+pub use ledger::{Claim, Claimed, Claiming, Granted, Hold, Ledger, Scope};
 
 /// Shared, expiring data.
 #[async_trait]
 pub trait Cache: Send + Sync {
     /// The turns of a pool. Asked for once, when the pool is built, so that a turn costs no look-up.
     fn turns(&self, pool: ConfigId) -> Arc<dyn Turns>;
+
+    /// What is done in a scope, counted over all instances; `None` where this process is the only one. Asked for when a pool
+    /// or an entrance is built that has caps.
+    fn ledger(&self, _scope: Scope) -> Option<Arc<dyn Ledger>> {
+        None
+    }
 
     /// Counts `cost` events against a window, unless that would take it over its limit.
     async fn take(&self, window: &Window<'_>, cost: u32) -> Result<Taken, CacheError>;
@@ -24,9 +36,14 @@ pub trait Cache: Send + Sync {
     /// The latest revision this instance heard of; changes as soon as it hears of a newer one.
     fn revisions(&self) -> watch::Receiver<u64>;
 
-    /// Takes or renews the lease of a name for `ttl`; `None` while somebody else holds it. The token grows with each
-    /// new holder, so that a late write by an old one can be told.
-    async fn lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<LeaseToken>, CacheError>;
+    /// Tells every other instance what befell keys here. One that is alone has nobody to tell.
+    async fn tell(&self, _: &[(ConfigId, News)]) -> Result<(), CacheError> {
+        Ok(())
+    }
+    /// What other instances tell; `None` where there can be no others.
+    fn news(&self) -> Option<broadcast::Receiver<Vec<(ConfigId, News)>>> {
+        None
+    }
 
     /// Whether the cache answers.
     async fn ping(&self) -> Result<(), CacheError>;
@@ -40,12 +57,13 @@ pub trait Turns: Send + Sync {
     fn upcoming(&self) -> u64;
 }
 
-/// A turn: at hand when the counter lives in this process, awaited when it is shared.
+/// A turn: at hand when the counter lives in this process, awaited when it is shared. There is always one: an instance that
+/// cannot reach the others counts by itself.
 pub enum Turn<'a> {
     /// At hand.
     Now(u64),
     /// Asked for.
-    Later(Pin<Box<dyn Future<Output = Result<u64, CacheError>> + Send + 'a>>),
+    Later(Pin<Box<dyn Future<Output = u64> + Send + 'a>>),
 }
 
 /// A sliding window: at most `limit` events in any `period`. A name always goes with one period; its limit may change.
@@ -70,10 +88,6 @@ pub enum Taken {
         retry_after: Duration,
     },
 }
-
-/// Grows with each new holder of a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LeaseToken(pub u64);
 
 /// Why the cache could not do what was asked.
 #[derive(Debug, thiserror::Error)]

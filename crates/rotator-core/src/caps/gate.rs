@@ -9,9 +9,9 @@ use std::{
 use super::RateWindow;
 use crate::model::Caps;
 
-/// Lets as many requests into a service as it may have. It outlives the snapshots: who is in counts on.
+/// Lets as many requests in as may be. It outlives the snapshots: who is in counts on.
 #[derive(Debug)]
-pub struct Gate {
+pub(super) struct Gate {
     inside: AtomicU32,
     minute: RateWindow,
     tokens: RateWindow,
@@ -19,7 +19,7 @@ pub struct Gate {
 
 /// A request inside, until it is dropped.
 #[derive(Debug)]
-pub struct Permit(Arc<Gate>);
+pub(super) struct Inside(Arc<Gate>);
 
 /// Why a request may not come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,43 +30,64 @@ pub enum Closed {
     For(Duration),
     /// Those that came have used as many tokens in the last minute as they may.
     UsedUp(Duration),
+    /// One of these two.
+    Spent(Duration),
 }
 
 impl Gate {
     /// An empty one.
-    pub fn new(epoch: Instant) -> Self {
+    pub(super) fn new(epoch: Instant) -> Self {
         Self { inside: AtomicU32::new(0), minute: RateWindow::new(epoch), tokens: RateWindow::new(epoch) }
     }
 
-    /// Lets a request in, if these caps allow it; `None` for caps that need no permit.
-    pub fn enter(self: &Arc<Self>, caps: &Caps, now: Instant) -> Result<Option<Permit>, Closed> {
-        let permit = match caps.concurrent {
-            None => None,
-            Some(most) => {
-                let claim = |inside: u32| (inside < most.get()).then(|| inside + 1);
-                self.inside.fetch_update(Relaxed, Relaxed, claim).map_err(|_| Closed::Full)?;
-                Some(Permit(Arc::clone(self)))
-            }
-        };
-        if let Some(limit) = caps.tokens_per_minute {
-            let wait = self.tokens.wait(limit.get(), now);
-            if !wait.is_zero() {
-                return Err(Closed::UsedUp(wait));
-            }
-        }
-        if let Some(limit) = caps.per_minute {
-            self.minute.take(limit.get(), now).map_err(Closed::For)?;
-        }
+    /// Lets a request in, if these caps allow it; `None` for caps that need no place.
+    pub(super) fn enter(self: &Arc<Self>, caps: &Caps, now: Instant) -> Result<Option<Inside>, Closed> {
+        let permit = self.place(caps)?;
+        self.check_tokens(caps, now)?;
+        self.take(caps, now)?;
         Ok(permit)
     }
 
+    /// The same for a request that is counted in the minute only when others have let it in too.
+    pub(super) fn look(self: &Arc<Self>, caps: &Caps, now: Instant) -> Result<Option<Inside>, Closed> {
+        let permit = self.place(caps)?;
+        self.check_tokens(caps, now)?;
+        let wait = caps.per_minute.map_or(Duration::ZERO, |limit| self.minute.wait(limit.get(), now));
+        if wait.is_zero() { Ok(permit) } else { Err(Closed::For(wait)) }
+    }
+
+    /// Counts a request in the minute, if there is room for it.
+    pub(super) fn take(&self, caps: &Caps, now: Instant) -> Result<(), Closed> {
+        let Some(limit) = caps.per_minute else { return Ok(()) };
+        self.minute.take(limit.get(), now).map(drop).map_err(Closed::For)
+    }
+
+    /// Counts a request in the minute that others have let in.
+    pub(super) fn note(&self, now: Instant) {
+        self.minute.charge(1, now);
+    }
+
+    /// A place among those who may be inside at a time.
+    fn place(self: &Arc<Self>, caps: &Caps) -> Result<Option<Inside>, Closed> {
+        let Some(most) = caps.concurrent else { return Ok(None) };
+        let claim = |inside: u32| (inside < most.get()).then(|| inside + 1);
+        self.inside.fetch_update(Relaxed, Relaxed, claim).map_err(|_| Closed::Full)?;
+        Ok(Some(Inside(Arc::clone(self))))
+    }
+
+    fn check_tokens(&self, caps: &Caps, now: Instant) -> Result<(), Closed> {
+        let Some(limit) = caps.tokens_per_minute else { return Ok(()) };
+        let wait = self.tokens.wait(limit.get(), now);
+        if wait.is_zero() { Ok(()) } else { Err(Closed::UsedUp(wait)) }
+    }
+
     /// Counts the tokens that a request has used.
-    pub fn charge(&self, tokens: u64, now: Instant) {
+    pub(super) fn charge(&self, tokens: u64, now: Instant) {
         self.tokens.charge(tokens, now);
     }
 }
 
-impl Drop for Permit {
+impl Drop for Inside {
     fn drop(&mut self) {
         self.0.inside.fetch_sub(1, Relaxed);
     }

@@ -1,7 +1,9 @@
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use smallvec::SmallVec;
 
 /// How many requests or tokens there were in the last minute, to the second: never more than a limit in any minute, and
 /// up to a second's worth fewer.
@@ -12,95 +14,118 @@ pub struct RateWindow {
 }
 
 /// The second that runs is counted whole, and so is the one that is half out of the minute.
-const SECONDS: u64 = 61;
-const PLACES: usize = 61;
+const SECONDS: u32 = 61;
 
-#[derive(Debug, Clone)]
+/// The seconds in which something was counted, the oldest first. Of 100 000 keys most do little, so that a few have room in
+/// here, beside the sum: looking at a key then waits for memory once.
+#[derive(Debug, Default)]
 struct Seconds {
-    counts: [u64; PLACES],
     sum: u64,
-    /// The latest second that something was counted in.
-    latest: u64,
+    counted: SmallVec<[Second; 3]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Second {
+    /// Since the epoch.
+    at: u32,
+    /// No limit is above the largest number.
+    count: u32,
 }
 
 impl RateWindow {
     /// One in which nothing has been counted.
     pub fn new(epoch: Instant) -> Self {
-        let seconds = Seconds { counts: [0; PLACES], sum: 0, latest: 0 };
-        Self { epoch, seconds: Mutex::new(seconds) }
+        Self { epoch, seconds: Mutex::default() }
     }
 
     /// Counts one request, unless that would make more than `limit` in a minute. Tells how many more there may be, or
     /// how long until there is room.
     pub fn take(&self, limit: u32, now: Instant) -> Result<u32, Duration> {
-        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = now.saturating_duration_since(self.epoch);
-        seconds.advance(since.as_secs());
+        let (mut seconds, since) = (self.lock(), self.since(now));
+        let second = seconds.advance(whole(since));
         if seconds.sum >= limit.into() {
-            return Err(seconds.until_room(limit).saturating_sub(since));
+            return Err(seconds.until_room(limit, second).saturating_sub(since));
         }
-        seconds.add(1);
+        seconds.add(second, 1);
         let sum = u32::try_from(seconds.sum).unwrap_or(limit);
         Ok(limit.saturating_sub(sum))
     }
 
     /// Counts what has been used already, however much there is room for.
     pub fn charge(&self, count: u64, now: Instant) {
-        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
-        seconds.advance(now.saturating_duration_since(self.epoch).as_secs());
-        seconds.add(count);
+        let mut seconds = self.lock();
+        let second = seconds.advance(whole(self.since(now)));
+        seconds.add(second, u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    /// How long until there is room for one more; nothing if there is.
+    /// How long until there is room for one more; nothing if there is. Asking about a later time forgets nothing.
     pub fn wait(&self, limit: u32, now: Instant) -> Duration {
-        // A copy, because asking about a later time must not forget what is still in the window.
-        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let since = now.saturating_duration_since(self.epoch);
-        seconds.advance(since.as_secs());
+        let (seconds, since) = (self.lock(), self.since(now));
         if seconds.sum < limit.into() {
-            Duration::ZERO
-        } else {
-            seconds.until_room(limit).saturating_sub(since)
+            return Duration::ZERO;
         }
+        seconds.until_room(limit, whole(since)).saturating_sub(since)
+    }
+
+    fn since(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.epoch)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seconds> {
+        self.seconds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seconds {
-    /// Forgets what has left the window. A time before the latest counts as that.
-    fn advance(&mut self, second: u64) {
-        let passed = second.saturating_sub(self.latest).min(SECONDS);
-        for second in self.latest + 1..=self.latest + passed {
-            let count = std::mem::take(&mut self.counts[place(second)]);
-            self.sum -= count;
+    /// Forgets what has left the window by a second. A time before the latest counts as that: answers which it is.
+    fn advance(&mut self, second: u32) -> u32 {
+        let second = self.counted.last().map_or(second, |latest| second.max(latest.at));
+        if self.counted.first().is_some_and(|oldest| oldest.ends() <= second) {
+            let gone = self.counted.partition_point(|counted| counted.ends() <= second);
+            self.sum -= self.counted.drain(..gone).map(|counted| u64::from(counted.count)).sum::<u64>();
         }
-        self.latest = self.latest.max(second);
+        second
     }
 
-    fn add(&mut self, count: u64) {
-        // Absurd counts must not overflow the sum.
-        let added = count.min(u64::MAX - self.sum);
-        self.counts[place(self.latest)] += added;
-        self.sum += added;
+    /// Counts in the latest second.
+    fn add(&mut self, second: u32, count: u32) {
+        match self.counted.last_mut() {
+            Some(latest) if latest.at == second => {
+                let added = count.min(u32::MAX - latest.count);
+                latest.count += added;
+                self.sum += u64::from(added);
+            }
+            _ => {
+                self.counted.push(Second { at: second, count });
+                self.sum += u64::from(count);
+            }
+        }
     }
 
     /// When fewer than `limit` will be left, counted from the epoch.
-    fn until_room(&self, limit: u32) -> Duration {
+    fn until_room(&self, limit: u32, second: u32) -> Duration {
         let mut left = self.sum;
-        let oldest = self.latest.saturating_sub(SECONDS - 1);
-        for second in oldest..=self.latest {
-            left -= self.counts[place(second)];
+        for counted in &self.counted {
+            left -= u64::from(counted.count);
             if left < limit.into() {
-                return Duration::from_secs(second + SECONDS);
+                return Duration::from_secs(counted.ends().into());
             }
         }
         // A limit of nothing.
-        Duration::from_secs(self.latest + SECONDS)
+        Duration::from_secs(second.saturating_add(SECONDS).into())
     }
 }
 
-fn place(second: u64) -> usize {
-    // The remainder is smaller than a minute, so it fits.
-    usize::try_from(second % SECONDS).unwrap_or(0)
+impl Second {
+    /// When it leaves the window.
+    fn ends(self) -> u32 {
+        self.at.saturating_add(SECONDS)
+    }
+}
+
+/// Whole seconds; there are more than a hundred years of them.
+fn whole(since: Duration) -> u32 {
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -151,7 +176,19 @@ mod tests {
         assert!(window.take(100, at(70)).is_err() && window.take(100, at(71)).is_ok());
         window.charge(u64::MAX, at(72));
         window.charge(u64::MAX, at(73));
-        assert_eq!((wait(74), wait(133), wait(134)), (59, 0, 0));
+        assert_eq!((wait(74), wait(133), wait(134)), (60, 1, 0));
+    }
+
+    #[test]
+    fn a_window_that_was_busy_forgets_all_of_it() {
+        let start = Instant::now();
+        let window = RateWindow::new(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+
+        (0..300).for_each(|second| window.charge(2, at(second)));
+        assert_eq!((window.wait(122, at(299)).as_secs(), window.wait(123, at(299)).as_secs()), (1, 0));
+        assert_eq!((window.wait(1, at(299)).as_secs(), window.wait(1, at(360)).as_secs()), (61, 0));
+        assert_eq!(window.take(2, at(360)), Ok(1));
     }
 
     #[test]

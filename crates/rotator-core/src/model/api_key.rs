@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::{ConfigId, KeyId, QuotaGroup};
-use crate::secret::Secret;
+use crate::{secret::Secret, store::StoreError};
 
 /// A key of an upstream API, one of a config's pool.
 #[derive(Debug, Clone)]
@@ -53,6 +53,12 @@ pub struct KeyCounts {
 }
 
 impl ApiKey {
+    /// The key itself, for one who cannot do without it.
+    pub fn open(&self) -> Result<&Secret, StoreError> {
+        let what = || format!("key {} of config {} does not open", self.id, self.config_id);
+        self.secret.as_ref().ok_or_else(|| StoreError::Inconsistent { what: what() })
+    }
+
     /// What the key is fit for now.
     pub fn state(&self) -> KeyState {
         if self.is_active { KeyState::Active } else { KeyState::Disabled }

@@ -25,3 +25,17 @@ id! {
     /// Identifies an API key for as long as the installation lives; never used twice.
     KeyId
 }
+id! {
+    /// Identifies a proxy key that an admin made, for as long as the installation lives; never used twice.
+    ProxyKeyId
+}
+
+impl ProxyKeyId {
+    /// Ids begin above the numbers of the keys that an operator set.
+    pub const LAST_OF_OPERATOR: u32 = 1000;
+
+    /// The number under which records have it; `None` for one that no store gives.
+    pub fn number(self) -> Option<u32> {
+        u32::try_from(self.0).ok().filter(|number| *number > Self::LAST_OF_OPERATOR)
+    }
+}

@@ -8,6 +8,7 @@ mod headers;
 mod ids;
 mod model_aliases;
 mod proxy_config;
+mod proxy_key;
 mod quota_group;
 mod slug;
 
@@ -16,10 +17,11 @@ pub use api_key::{ApiKey, KeyCounts, KeyState, Weight};
 pub use base_url::BaseUrl;
 pub use config_fields::{ConfigFields, ConfigOptions, FieldError, TargetFields};
 pub use headers::HeaderRules;
-pub use ids::{ConfigId, KeyId};
+pub use ids::{ConfigId, KeyId, ProxyKeyId};
 pub use model_aliases::ModelAliases;
 pub use proxy_config::{
     Caps, ConfigSpec, ConfigType, FurtherTarget, Limits, Methods, ProxyConfig, Strategy, Target,
 };
+pub use proxy_key::{ProxyKey, ProxyKeySpec};
 pub use quota_group::QuotaGroup;
 pub use slug::Slug;

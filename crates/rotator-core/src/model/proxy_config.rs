@@ -6,9 +6,10 @@ use std::{
 
 use http::{HeaderName, Method};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{ApiFormat, BaseUrl, ConfigId, HeaderRules, ModelAliases, OutputFormat, Slug, Weight};
-use crate::{credential::Credential, outcome::Rule};
+use crate::{credential::Credential, outcome::Rule, prices::PriceRow};
 
 /// A service that clients reach through us: where it is, how it is called, how its keys take turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct ConfigSpec {
     pub headers: HeaderRules,
     /// How answers are understood, before what is known of the provider.
     pub rules: Vec<Rule>,
+    /// What tokens cost here, before what they cost in all services.
+    pub prices: Vec<PriceRow>,
     /// Whether keys that were not accepted are tested now and then, so that they need no client's request to come back.
     pub probe_keys: bool,
     /// Whether a request whose answer is late is sent once more, with another key, and the first good answer is taken. The
@@ -140,7 +143,8 @@ pub enum Strategy {
 }
 
 /// What may be done at most; `None` means as much as anybody likes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Requests at a time.
     pub concurrent: Option<NonZeroU32>,

@@ -4,11 +4,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Health, KeySlot};
-use crate::{caps::RateWindow, model::Caps};
+use super::{Health, KeySlot, Picked};
+use crate::{
+    cache::{Hold, Ledger},
+    caps::RateWindow,
+    model::Caps,
+};
 
-/// What each key of a pool may do at most, and what it has done.
+/// What each key of a pool may do at most, and what it has done here.
 pub(super) struct Capped {
+    pub(super) caps: Caps,
+    /// What it has done in all instances, where there are others.
+    pub(super) ledger: Option<Arc<dyn Ledger>>,
     concurrent: u32,
     requests: Option<Windows>,
     tokens: Option<Windows>,
@@ -58,6 +65,8 @@ impl Capped {
             Windows::new(limit, slots, before, epoch)
         };
         Some(Self {
+            caps,
+            ledger: None,
             concurrent: caps.concurrent.map_or(u32::MAX, NonZeroU32::get),
             requests: windows(caps.per_minute, |capped| capped.requests.as_ref()),
             tokens: windows(caps.tokens_per_minute, |capped| capped.tokens.as_ref()),
@@ -92,8 +101,33 @@ impl Capped {
         }
     }
 
+    /// Counts one request of a key that all instances have let it do.
+    pub(super) fn note(&self, place: usize, slot: &KeySlot, now: Instant, health: &Health) {
+        let Some(Windows { limit, of_keys }) = &self.requests else { return };
+        let Some(window) = of_keys.get(place) else { return };
+        window.charge(1, now);
+        let wait = window.wait(*limit, now);
+        if !wait.is_zero() {
+            health.rest_at_cap(slot, wait, now);
+        }
+    }
+
+    /// A key that was picked without asking other instances: they are to know that it is at work.
+    pub(super) fn holding(&self, picked: Picked) -> Picked {
+        match &self.ledger {
+            Some(ledger) if self.bounds_work() => {
+                let number = ledger.hold(picked.slot().id);
+                picked.holding(Hold::new(Arc::clone(ledger), number))
+            }
+            _ => picked,
+        }
+    }
+
     /// Counts the tokens that a key's request has used.
     pub(super) fn charge(&self, place: usize, slot: &KeySlot, tokens: u64, now: Instant, health: &Health) {
+        if let (Some(ledger), Some(_)) = (&self.ledger, &self.tokens) {
+            ledger.charge(slot.id, tokens);
+        }
         if let Some(window) = self.tokens.as_ref().and_then(|windows| windows.of_keys.get(place)) {
             window.charge(tokens, now);
             self.rest_if_used_up(place, slot, now, health);

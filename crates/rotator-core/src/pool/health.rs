@@ -6,6 +6,7 @@
 //! quota, is first given a single *trial* request, which brings it back or lets it rest longer.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 use super::{
     Groups, KeySlot, Picked,
+    news::News,
     patient::{Phase, Place, State},
     views::Views,
     ward::Ward,
@@ -198,8 +200,9 @@ impl Health {
     /// about it any more.
     pub fn reset(&self, key: KeyId, now: Instant) {
         let mut ward = self.ward();
+        ward.tell(|| News::Reset(key));
         ward.fence(key, now);
-        ward.forget(key, |_| true);
+        ward.quietly(|ward| ward.forget(key, |_| true));
     }
 
     /// Every rest, those included that are over and after which nothing has succeeded yet.
@@ -226,16 +229,21 @@ impl Health {
 
     /// How many keys rest as a whole at the moment, or await their trial, for each reason in [`Ailment::ALL`].
     pub fn count(&self) -> [usize; 3] {
-        let ward = self.ward();
-        Ailment::ALL.map(|ailment| {
-            let counts = |state: &&State| state.told.ailment == ailment && binds(state);
-            ward.states().filter(counts).count()
-        })
+        let ailing = self.ailing();
+        Ailment::ALL.map(|ailment| ailing.iter().filter(|(_, other)| *other == ailment).count())
     }
 
-    /// How many of these keys neither rest as a whole nor await their trial.
-    pub(super) fn count_serving(&self, keys: &[KeyId]) -> usize {
+    /// The keys that rest as a whole at the moment, or await their trial, and why.
+    pub fn ailing(&self) -> Vec<(KeyId, Ailment)> {
         let ward = self.ward();
+        let ailing = ward.states().filter(|state| binds(state));
+        ailing.map(|state| (state.told.key, state.told.ailment)).collect()
+    }
+
+    /// How many keys neither rest as a whole nor await their trial, of these and those that have done all they may.
+    pub(super) fn count_at_cap(&self, mut keys: BTreeSet<KeyId>, now: Instant) -> usize {
+        let ward = self.ward();
+        keys.extend(ward.at_cap_after(now));
         keys.iter().filter(|key| !ward.states_of(**key).any(binds)).count()
     }
 
@@ -269,11 +277,8 @@ impl Health {
     /// Lets keys rest as they did before a restart; never for longer than they were to in all, whatever time of day it
     /// is thought to be.
     pub fn restore(&self, resting: Vec<Resting>, now: Now) {
-        let between =
-            |from: Timestamp, until: Timestamp| Duration::try_from(until - from).unwrap_or_default();
-        let left = |told: &Resting| between(now.wall, told.until).min(between(told.since, told.until));
-        let ends = |told: Resting| (now.instant + left(&told), told);
-        self.ward().restore(resting.into_iter().map(ends).collect());
+        let resting = resting.into_iter().map(|told| (told.end(now), told)).collect();
+        self.ward().quietly(|ward| ward.restore(resting));
     }
 
     /// The rest that ends first, and when, or when the next trial may begin if that is sooner; `None` when nobody rests. A
@@ -320,7 +325,7 @@ impl Health {
         self.ward().set_phase(key, Phase::Trial, Phase::Over);
     }
 
-    fn ward(&self) -> MutexGuard<'_, Ward> {
+    pub(super) fn ward(&self) -> MutexGuard<'_, Ward> {
         // A change that a panic broke off leaves some keys resting for too long, and harms nothing else.
         self.ward.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -351,6 +356,15 @@ impl FromStr for Ailment {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|ailment| ailment.as_str() == name).ok_or("is no reason for a rest")
+    }
+}
+
+impl Resting {
+    /// When it ends; never later than after all of its time, whatever time of day it is thought to be.
+    pub(super) fn end(&self, now: Now) -> Instant {
+        let between =
+            |from: Timestamp, until: Timestamp| Duration::try_from(until - from).unwrap_or_default();
+        now.instant + between(now.wall, self.until).min(between(self.since, self.until))
     }
 }
 

@@ -12,7 +12,9 @@ mod groups;
 mod guide;
 mod health;
 mod least_connections;
+mod news;
 mod patient;
+mod shared;
 mod slot;
 mod sticky;
 mod views;
@@ -39,6 +41,7 @@ use weighted::WeightTable;
 
 pub use groups::Groups;
 pub use health::{Ailment, Health, Now, Penalty, RestPolicy, Resting};
+pub use news::{News, NewsSender};
 use slot::Entry;
 pub use slot::{KeySlot, Picked};
 pub use sticky::affinity_of;
@@ -165,35 +168,49 @@ impl KeyPool {
 
     /// The key for a request; `None` when no key is left. Whoever gets a key tells its [`Health`] what came of it.
     pub fn pick(&self, wish: &Wish<'_>) -> Option<Picked> {
-        if self.views.is_due(wish.now) {
-            self.health.wake(&self.views, wish.now);
-        }
-        if self.views.is_closed(wish.now) {
-            return None;
-        }
-        let view = self.views.of(wish.model);
+        let view = self.view(wish)?;
         loop {
             let (place, is_home) = self.choose(&view, wish)?;
             let slot = self.slots.get(place)?;
-            let picked = match slot.enter() {
-                Entry::Free => Picked::new(Arc::clone(slot), None),
-                Entry::Trial => {
-                    self.health.begin_trial(slot.id, wish.now);
-                    Picked::new(Arc::clone(slot), Some(Arc::clone(&self.health)))
-                }
-                // The next choice passes it over.
-                Entry::OnTrial => continue,
+            // Somebody else was quicker: the next choice passes it over.
+            let Some(picked) = self.enter(slot, wish.now) else { continue };
+            let picked = match &self.caps {
+                None => picked,
+                Some(caps) if caps.take(place, slot, wish.now, &self.health) => caps.holding(picked),
+                Some(_) => continue,
             };
-            match &self.caps {
-                // Somebody else was quicker: the next choice passes it over.
-                Some(caps) if !caps.take(place, slot, wish.now, &self.health) => {}
-                _ => {
-                    return Some(match &self.chooser {
-                        Chooser::Sticky(_, crowd) => picked.of_conversation(crowd, is_home),
-                        _ => picked,
-                    });
-                }
+            return Some(self.in_crowd(picked, is_home));
+        }
+    }
+
+    /// What a request sees; `None` while nobody is picked.
+    #[inline]
+    fn view(&self, wish: &Wish<'_>) -> Option<View<'_>> {
+        if self.views.is_due(wish.now) {
+            self.health.wake(&self.views, wish.now);
+        }
+        (!self.views.is_closed(wish.now)).then(|| self.views.of(wish.model))
+    }
+
+    /// Picks a key, unless somebody else is finding out how it is.
+    #[inline]
+    fn enter(&self, slot: &Arc<KeySlot>, now: Instant) -> Option<Picked> {
+        match slot.enter() {
+            Entry::Free => Some(Picked::new(Arc::clone(slot), None)),
+            Entry::Trial => {
+                self.health.begin_trial(slot.id, now);
+                Some(Picked::new(Arc::clone(slot), Some(Arc::clone(&self.health))))
             }
+            Entry::OnTrial => None,
+        }
+    }
+
+    /// The same, counted where conversations are.
+    #[inline]
+    fn in_crowd(&self, picked: Picked, is_home: Option<bool>) -> Picked {
+        match &self.chooser {
+            Chooser::Sticky(_, crowd) => picked.of_conversation(crowd, is_home),
+            _ => picked,
         }
     }
 
@@ -213,7 +230,7 @@ impl KeyPool {
     pub fn count_at_cap(&self, now: Instant) -> usize {
         let Some(caps) = &self.caps else { return 0 };
         let full = self.slots.iter().enumerate().filter(|(place, slot)| !caps.has_room(*place, slot, now));
-        self.health.count_serving(&full.map(|(_, slot)| slot.id).collect::<Vec<_>>())
+        self.health.count_at_cap(full.map(|(_, slot)| slot.id).collect(), now)
     }
 
     /// The keys that a request would try if each refused it, at most `count`, beginning with the turn that is next.

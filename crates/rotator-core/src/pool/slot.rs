@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Health;
 use crate::{
+    cache::Hold,
     credential::ReadyCredential,
     model::{KeyId, Weight},
     store::KeyUsage,
@@ -60,11 +61,20 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub struct Picked {
     slot: Arc<KeySlot>,
-    /// Set while this attempt has to show how the key is.
-    trial: Option<Arc<Health>>,
+    /// What else it brings about when it ends; for most, nothing.
+    duties: Option<Box<Duties>>,
     /// The requests of its pool that are in flight, where they are counted.
     crowd: Option<Arc<AtomicU32>>,
     is_home: Option<bool>,
+}
+
+/// What few attempts bring about when they end.
+#[derive(Debug)]
+struct Duties {
+    /// Set while this attempt has to show how the key is.
+    trial: Option<Arc<Health>>,
+    /// Set where all instances count it as under way.
+    _hold: Option<Hold>,
 }
 
 impl KeySlot {
@@ -139,7 +149,15 @@ impl Picked {
     /// In flight from now on. With a `trial`, it has to show how the key is.
     pub(super) fn new(slot: Arc<KeySlot>, trial: Option<Arc<Health>>) -> Self {
         slot.in_flight.fetch_add(1, Relaxed);
-        Self { slot, trial, crowd: None, is_home: None }
+        let duties = trial.map(|trial| Box::new(Duties { trial: Some(trial), _hold: None }));
+        Self { slot, duties, crowd: None, is_home: None }
+    }
+
+    /// The same, counted by all instances.
+    pub(super) fn holding(mut self, hold: Hold) -> Self {
+        let trial = self.duties.take().and_then(|duties| duties.trial);
+        self.duties = Some(Box::new(Duties { trial, _hold: Some(hold) }));
+        self
     }
 
     /// The same for a conversation, whose own key it is or not.
@@ -174,7 +192,7 @@ impl Picked {
 
     /// It has shown how the key is, if it had to; whether it had.
     pub(super) fn settle(&mut self) -> bool {
-        self.trial.take().is_some()
+        self.duties.as_mut().is_some_and(|duties| duties.trial.take().is_some())
     }
 }
 
@@ -184,7 +202,9 @@ impl Drop for Picked {
         if let Some(crowd) = &self.crowd {
             crowd.fetch_sub(1, Relaxed);
         }
-        if let Some(health) = self.trial.take() {
+        if let Some(duties) = self.duties.take()
+            && let Some(health) = &duties.trial
+        {
             health.end_trial(self.slot.id);
         }
     }

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Groups, KeySlot,
     health::{Ailment, Penalty},
+    news::{Herald, News},
     patient::{Patient, Phase, Place, State},
     slot::Standing,
     views::Views,
@@ -37,6 +38,8 @@ pub(super) struct Ward {
     serial: u64,
     /// Whose rests are to be written down.
     changed: BTreeSet<KeyId>,
+    /// Tells other instances what befalls keys, where there are any.
+    herald: Option<Herald>,
     slots: Arc<[Arc<KeySlot>]>,
     views: Arc<Views>,
 }
@@ -55,6 +58,7 @@ impl Ward {
             envoys: BTreeSet::new(),
             serial: 0,
             changed: BTreeSet::new(),
+            herald: None,
             slots: Arc::default(),
             views: Arc::new(Views::full(0, epoch)),
         }
@@ -62,6 +66,23 @@ impl Ward {
 
     pub(super) fn views(&self) -> &Arc<Views> {
         &self.views
+    }
+
+    pub(super) fn tell_by(&mut self, herald: Herald) {
+        self.herald = Some(herald);
+    }
+
+    /// Does something that other instances know already, or are told in another way.
+    pub(super) fn quietly(&mut self, work: impl FnOnce(&mut Self)) {
+        let herald = self.herald.take();
+        work(self);
+        self.herald = herald;
+    }
+
+    pub(super) fn tell(&self, news: impl FnOnce() -> News) {
+        if let Some(herald) = &self.herald {
+            herald.tell(news());
+        }
     }
 
     /// From now on, the pool is these keys. Who rests goes on resting; who left is forgotten.
@@ -102,6 +123,11 @@ impl Ward {
     /// The keys that have done all they may.
     pub(super) fn at_cap(&self) -> impl Iterator<Item = KeyId> {
         self.at_cap.keys().copied()
+    }
+
+    /// Those of them that may do no more until later than this.
+    pub(super) fn at_cap_after(&self, now: Instant) -> impl Iterator<Item = KeyId> {
+        self.at_cap.iter().filter(move |(_, until)| **until > now).map(|(key, _)| *key)
     }
 
     /// When a key may do more.
@@ -169,8 +195,11 @@ impl Ward {
             let (place, state) = (state.place(), State { serial, ..state });
             self.take(&place);
             self.changed.insert(place.0);
-            if state.phase == Phase::Resting && self.ends_by_itself(&state) {
-                self.admit(place.clone(), state.until);
+            if state.phase == Phase::Resting {
+                self.tell(|| News::Rests(state.told.clone()));
+                if self.ends_by_itself(&state) {
+                    self.admit(place.clone(), state.until);
+                }
             }
             self.patients.entry(place.0).or_default().put(state);
             self.show(place.0);
@@ -183,7 +212,7 @@ impl Ward {
     pub(super) fn forget(&mut self, key: KeyId, which: impl Fn(&State) -> bool) {
         let places: Vec<Place> = self.states_of(key).filter(|state| which(state)).map(State::place).collect();
         for place in &places {
-            self.take(place);
+            self.recover(place);
         }
         self.show(key);
         self.set_alarm();
@@ -237,6 +266,15 @@ impl Ward {
             }
         }
         self.set_alarm();
+    }
+
+    /// A rest is over, and not because of another one.
+    fn recover(&mut self, place: &Place) {
+        if let Some(State { told, .. }) = self.state(place) {
+            let (key, model) = place.clone();
+            self.tell(|| News::Recovered { key, model, until: told.until });
+        }
+        self.take(place);
     }
 
     fn take(&mut self, place: &Place) {

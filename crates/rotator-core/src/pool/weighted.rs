@@ -41,6 +41,11 @@ impl WeightTable {
         Self { ends: GuideTable::new(ends), circle, stride: stride(circle.get()) }
     }
 
+    /// After how many turns it begins anew.
+    pub(super) fn cycle(&self) -> u64 {
+        self.circle.get()
+    }
+
     /// The index of the key whose turn it is, or if that rests, of another by chance: the share of one that rests goes to
     /// the others by their weights. One that rests where hardly any other does not.
     pub(super) fn among(&self, turn: u64, is_available: impl Fn(usize) -> bool) -> usize {

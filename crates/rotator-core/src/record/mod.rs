@@ -1,7 +1,9 @@
 //! What is kept of proxied requests. Of a request itself never a body, a header or a query; of an answer that was no
 //! success the beginning, as a sample; of either never a key.
 
+mod histogram;
 mod sample;
+mod tally;
 mod tokens;
 mod trace;
 
@@ -10,11 +12,16 @@ use std::fmt;
 use http::Method;
 use jiff::Timestamp;
 
+pub use histogram::Histogram;
 pub use sample::ErrorSample;
+pub use tally::{StatusClass, Tally, TallyRow};
 pub use tokens::{TokenCounts, Tokens};
 pub use trace::{AttemptTrace, PassedOver, Trace};
 
-use crate::model::{ConfigId, KeyId};
+use crate::{
+    model::{ConfigId, KeyId},
+    prices::Money,
+};
 
 /// One proxied request, as the request log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +58,12 @@ pub struct RequestRecord {
     pub client: std::net::IpAddr,
     /// The model that it was for, where its service is an LLM's and it named one.
     pub model: Option<Box<str>>,
-    /// What it used, where its service is an LLM's and the answer told.
+    /// What it used, where its service is an LLM's and the answer told, or enough is known for an estimate.
     pub usage: Option<Tokens>,
+    /// What it used is estimated, in part at least.
+    pub usage_estimated: bool,
+    /// What that cost, where the model's price is known.
+    pub cost: Option<Money>,
     /// How it came to its answer, if there is more to tell.
     pub trace: Option<Box<Trace>>,
 }
@@ -100,7 +111,7 @@ impl fmt::Debug for RequestId {
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestOutcome {
-    /// The upstream's answer was passed on whole.
+    /// The upstream's answer was passed on whole, or nothing had to be asked of it.
     Completed,
     /// We refused it ourselves.
     Refused,

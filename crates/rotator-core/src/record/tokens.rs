@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Tokens that a request to an LLM used, as the upstream told. No token is in two buckets.
+/// Tokens that a request to an LLM used. No token is in two buckets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// Of the prompt, but for those of the provider's cache.

@@ -4,19 +4,36 @@
 //! passed in; every write leaves its audit entry in the same transaction, so that nothing changes unseen; a write
 //! that was answered is on disk.
 
+mod audit;
+pub mod column;
+mod instances;
+pub mod migrations;
+mod opening;
 mod requests;
+mod stats;
+mod stored;
 
-use std::net::IpAddr;
+use std::{fs::File, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::requests::{LoggedRequest, RequestPage, RequestQuery};
+pub use self::{
+    audit::{AuditAction, AuditEntry, Change},
+    instances::{Dependency, Instance, LiveInstance, Term},
+    opening::{Adoption, Found, OpenReport},
+    requests::{LoggedRequest, RequestPage, RequestQuery},
+    stats::{KeyStats, Stats, StatsQuery},
+    stored::{StoredConfig, StoredProxyKey},
+};
 use crate::{
     model::{
-        ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, QuotaGroup, Weight,
+        ApiKey, ConfigId, ConfigSpec, ConfigType, KeyCounts, KeyId, KeyState, ProxyConfig, ProxyKey,
+        ProxyKeyId, ProxyKeySpec, QuotaGroup, Weight,
     },
+    notifications::Notifications,
     pool::Resting,
+    prices::PriceRow,
     record::{ErrorSample, RequestId, RequestRecord},
     secret::Secret,
 };
@@ -48,6 +65,8 @@ pub trait Store: Send + Sync {
     async fn key_ids(&self, config: ConfigId, filter: KeyFilter) -> Result<Vec<KeyId>, StoreError>;
     /// One key.
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
+    /// How many of these keys a config has already. `NotFound` when there is no such config.
+    async fn count_known_keys(&self, config: ConfigId, keys: Vec<Secret>) -> Result<u64, StoreError>;
     /// Adds keys in one transaction. Those the config has already, or that occur twice, are counted, not added.
     async fn add_keys(
         &self,
@@ -82,6 +101,44 @@ pub trait Store: Send + Sync {
     async fn route_sources(&self) -> Result<Vec<RouteSource>, StoreError>;
     /// One config with every key.
     async fn route_source(&self, id: ConfigId) -> Result<Option<RouteSource>, StoreError>;
+    /// How often configs, keys, proxy keys or prices were written, in whichever instance. A write counts when it is there to be read:
+    /// whoever reads this first, and then them, misses none.
+    async fn revision(&self) -> Result<u64, StoreError>;
+
+    /// The proxy keys that admins made, in the order in which they were made.
+    async fn proxy_keys(&self) -> Result<Vec<ProxyKey>, StoreError>;
+    /// Adds a proxy key, of which it keeps no more than the digest. `Conflict` when there is this one already.
+    async fn insert_proxy_key(
+        &self,
+        key: &Secret,
+        spec: ProxyKeySpec,
+        by: &Change,
+    ) -> Result<ProxyKey, StoreError>;
+    /// Replaces what an admin wrote.
+    async fn replace_proxy_key(
+        &self,
+        id: ProxyKeyId,
+        spec: ProxyKeySpec,
+        by: &Change,
+    ) -> Result<ProxyKey, StoreError>;
+    /// Deletes a proxy key.
+    async fn delete_proxy_key(&self, id: ProxyKeyId, by: &Change) -> Result<(), StoreError>;
+    /// Notes when proxy keys were last shown; never an earlier time. Those that are gone are passed over.
+    async fn note_proxy_key_uses(&self, uses: &[(ProxyKeyId, Timestamp)]) -> Result<(), StoreError>;
+
+    /// The prices that an admin wrote, in their order; none before the first time. `Inconsistent` when they make no sense.
+    async fn prices(&self) -> Result<Vec<PriceRow>, StoreError>;
+    /// Replaces them all.
+    async fn replace_prices(&self, rows: &[PriceRow], by: &Change) -> Result<(), StoreError>;
+
+    /// Where operators are told of what happens. `Inconsistent` when it makes no sense.
+    async fn notifications(&self) -> Result<Notifications, StoreError>;
+    /// Replaces all of it.
+    async fn replace_notifications(
+        &self,
+        notifications: &Notifications,
+        by: &Change,
+    ) -> Result<(), StoreError>;
 
     /// Notes an action that changes no row, such as showing a key. Sign-ins are noted too.
     async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError>;
@@ -108,93 +165,37 @@ pub trait Store: Send + Sync {
     /// in small pieces, so that nothing waits long. Answers how many went. Error samples older than `before` go too.
     async fn prune_requests(&self, before: Timestamp, max_bytes: u64) -> Result<u64, StoreError>;
 
+    /// What the requests of a span of time came to. It is counted when they are appended, so that asking is cheap.
+    async fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError>;
+    /// Makes the counts of the hours that ended before `hours_until` one row each, and deletes those from before `since`: for
+    /// whoever leads in this term. What a former leader asks for late is not done.
+    async fn condense_stats(
+        &self,
+        hours_until: Timestamp,
+        since: Timestamp,
+        term: Term,
+    ) -> Result<(), StoreError>;
+
     /// Keeps samples: of a config's with the same status and rule the newest, and of all those the
     /// [`ErrorSample::MAX_PER_CONFIG`] newest.
     async fn put_error_samples(&self, samples: Vec<ErrorSample>) -> Result<(), StoreError>;
     /// The samples of a config, newest first; none of one that is not there.
     async fn error_samples(&self, config: ConfigId) -> Result<Vec<ErrorSample>, StoreError>;
 
+    /// Says that an instance lives and will do so for `ttl`, and makes it the leader for as long if nobody else is;
+    /// answers in which term it leads. Only the store's own clock counts.
+    async fn beat(&self, instance: &Instance, ttl: Duration) -> Result<Option<Term>, StoreError>;
+    /// An instance ends: it lives and leads no more.
+    async fn leave(&self, id: &str) -> Result<(), StoreError>;
+    /// The instances that live, by their ids.
+    async fn instances(&self) -> Result<Vec<LiveInstance>, StoreError>;
+
+    /// A copy of all but the request log, as it is at one moment: a file that nobody else can find. `None` where the
+    /// database has tools of its own for that.
+    async fn backup(&self) -> Result<Option<File>, StoreError>;
+
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
-}
-
-/// Who changes something, when, and from where: what an audit entry says beside what was done.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// When.
-    pub at: Timestamp,
-    /// The user's name.
-    pub actor: String,
-    /// Where the request came from.
-    pub address: Option<IpAddr>,
-    /// The request that asked for it.
-    pub request_id: String,
-}
-
-/// An action without a row of its own that the audit log keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditAction {
-    /// A user signed in.
-    SignIn,
-    /// Somebody failed to sign in.
-    SignInFailed,
-    /// A user signed out.
-    SignOut,
-    /// A key's text was shown.
-    KeyRevealed(KeyId),
-    /// Somebody who may read keys gave the wrong password for it.
-    KeyRevealRefused(KeyId),
-    /// So many keys of a config are about to be shown as a file.
-    KeysExported(ConfigId, usize),
-    /// Somebody who may read keys gave the wrong password for that.
-    KeysExportRefused(ConfigId),
-    /// So many keys of a config are about to be tested.
-    KeysTested(ConfigId, usize),
-}
-
-impl AuditAction {
-    /// The name under which it is stored and shown, and the object's id.
-    pub fn parts(&self) -> (&'static str, Option<i64>) {
-        match self {
-            Self::SignIn => ("sign_in", None),
-            Self::SignInFailed => ("sign_in_failed", None),
-            Self::SignOut => ("sign_out", None),
-            Self::KeyRevealed(id) => ("key.reveal", Some(id.0)),
-            Self::KeyRevealRefused(id) => ("key.reveal_refused", Some(id.0)),
-            Self::KeysExported(config, _) => ("keys.export", Some(config.0)),
-            Self::KeysExportRefused(config) => ("keys.export_refused", Some(config.0)),
-            Self::KeysTested(config, _) => ("keys.test", Some(config.0)),
-        }
-    }
-
-    /// The text that is stored and shown with it.
-    pub fn detail(&self) -> String {
-        match self {
-            Self::KeysExported(_, count) => format!("{count} keys exported"),
-            Self::KeysTested(_, count) => format!("test of {count} keys begun"),
-            _ => String::new(),
-        }
-    }
-}
-
-/// One line of the audit log. The stores' own writes are named `config.create`, `config.update`, `config.status`,
-/// `config.delete`, `key.create`, `key.update`, `key.delete`, `keys.update`, `keys.delete`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// When.
-    pub at: Timestamp,
-    /// The user's name.
-    pub actor: String,
-    /// Where the request came from.
-    pub address: Option<IpAddr>,
-    /// What was done.
-    pub action: String,
-    /// To which config or key; `key.create` and everything under `keys.` name the config.
-    pub object_id: Option<i64>,
-    /// A short text such as "100 keys added"; never a key.
-    pub detail: String,
-    /// The request that asked for it.
-    pub request_id: String,
 }
 
 /// A key to add.
@@ -223,6 +224,20 @@ pub struct KeyPatch {
     pub quota_group: Option<QuotaGroup>,
     /// For people.
     pub note: Option<String>,
+}
+
+impl KeyPatch {
+    /// What it changes, for the audit log.
+    pub fn summary(&self) -> String {
+        let parts = [
+            self.is_active
+                .map(|active| if active { "switched on".into() } else { "switched off".to_owned() }),
+            self.weight.map(|weight| format!("weight {}", weight.get())),
+            self.quota_group.as_ref().map(|group| format!("quota group \"{}\"", group.as_str())),
+            self.note.as_ref().map(|_| "note".to_owned()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What became of a batch of keys.

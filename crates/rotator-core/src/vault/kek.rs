@@ -14,8 +14,10 @@ use super::{
 };
 
 /// What the operator holds (`ENCRYPTION_KEY`): 32 random bytes, or a passphrase.
+#[derive(Clone)]
 pub struct KeyEncryptionKey(Material);
 
+#[derive(Clone)]
 enum Material {
     /// As good as random: HKDF is enough.
     Bytes(KeyBytes),
@@ -46,14 +48,14 @@ impl KeyEncryptionKey {
         Ok(Self(Material::Passphrase(Zeroizing::new(text.into()))))
     }
 
-    pub(super) fn wrap(&self, data_key: &KeyBytes) -> Result<String, VaultError> {
+    pub(super) fn wrap_key(&self, data_key: &KeyBytes) -> Result<String, VaultError> {
         let mut salt = [0; SALT_LEN];
         rand::fill(&mut salt).map_err(|_| VaultError::Crypto)?;
         let blob = self.wrapping_key(&salt)?.seal(&**data_key, self.associated_data().as_bytes())?;
         Ok(format!("{VERSION}.{}.{}.{blob}", self.kdf(), URL_SAFE_NO_PAD.encode(salt)))
     }
 
-    pub(super) fn unwrap(&self, wrapped: &str) -> Result<KeyBytes, VaultError> {
+    pub(super) fn unwrap_key(&self, wrapped: &str) -> Result<KeyBytes, VaultError> {
         let parts: Vec<&str> = wrapped.split('.').collect();
         let [VERSION, kdf, salt, blob] = parts[..] else {
             return Err(VaultError::Damaged);

@@ -14,23 +14,29 @@
 //! | wrapped data key | `v1.<kdf>.<salt>.<blob>`, where `kdf` is `hkdf-sha256` or `argon2id` |
 
 mod kek;
+mod keys;
 mod sealing;
 
 use std::fmt;
 
 use aws_lc_rs::{hmac, rand};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{ConfigId, ConfigSpec, KeyId},
+    model::{ConfigId, ConfigSpec, KeyId, ProxyKeyId},
     secret::Secret,
+    transfer::StoreId,
 };
 use sealing::{SealingKey, derive};
 
 pub use kek::KeyEncryptionKey;
+pub use keys::{KeyEncryptionKeys, Unlocked};
 
 /// Bytes of every key here.
 const KEY_LEN: usize = 32;
+/// Bytes of a store's identity.
+const IDENTITY_LEN: usize = 16;
 const VERSION: &str = "v1";
 
 /// A key's bytes, wiped when dropped.
@@ -43,6 +49,7 @@ pub struct Vault {
     sealing: SealingKey,
     fingerprints: hmac::Key,
     destinations: hmac::Key,
+    identity: StoreId,
 }
 
 /// The row a sealed key belongs to.
@@ -80,7 +87,7 @@ impl Vault {
 
     /// Unwraps a stored data key.
     pub fn unlock(kek: &KeyEncryptionKey, wrapped: &str) -> Result<Self, VaultError> {
-        Self::new(kek.unwrap(wrapped)?)
+        Self::new(kek.unwrap_key(wrapped)?)
     }
 
     fn new(data_key: KeyBytes) -> Result<Self, VaultError> {
@@ -89,12 +96,19 @@ impl Vault {
             |label| derive(&*data_key, &[], label).map(|key| hmac::Key::new(hmac::HMAC_SHA256, &*key));
         let fingerprints = digests("rotator/v1/fingerprint")?;
         let destinations = digests("rotator/v1/destination")?;
-        Ok(Self { data_key, sealing, fingerprints, destinations })
+        let identity = derive(&*data_key, &[], "rotator/v1/identity")?;
+        let identity = StoreId(URL_SAFE_NO_PAD.encode(&identity[..IDENTITY_LEN]));
+        Ok(Self { data_key, sealing, fingerprints, destinations, identity })
+    }
+
+    /// By which a store is known again: the same for one data key, however it is wrapped, and no help in finding it.
+    pub fn identity(&self) -> &StoreId {
+        &self.identity
     }
 
     /// The data key wrapped anew, by another key-encryption key.
     pub fn wrap(&self, kek: &KeyEncryptionKey) -> Result<String, VaultError> {
-        kek.wrap(&self.data_key)
+        kek.wrap_key(&self.data_key)
     }
 
     /// Seals a key for its row. The same key twice gives two different texts.
@@ -112,6 +126,20 @@ impl Vault {
         let plain = self.sealing.open(blob, row.associated_data().as_bytes())?;
         let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Damaged)?;
         Secret::parse(text).map_err(|_| VaultError::Damaged)
+    }
+
+    /// Seals a text for one purpose.
+    pub(crate) fn seal_document(&self, plain: &[u8], purpose: &str) -> Result<String, VaultError> {
+        self.sealing.seal(plain, document(purpose).as_bytes())
+    }
+
+    /// Opens what [`Vault::seal_document`] made for the same purpose.
+    pub(crate) fn open_document(
+        &self,
+        sealed: &str,
+        purpose: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        self.sealing.open(sealed, document(purpose).as_bytes())
     }
 
     /// A keyed digest (HMAC-SHA256) by which a key is found again within its config, without opening any. The same
@@ -137,6 +165,30 @@ impl Vault {
     pub fn vouches(&self, config: ConfigId, spec: &ConfigSpec, digest: &[u8]) -> bool {
         hmac::verify(&self.destinations, &destination(config, spec), digest).is_ok()
     }
+
+    /// A keyed digest (HMAC-SHA256) of a proxy key, by its own digest and its terms as they are stored: whoever can write
+    /// to the database, and does not hold the key, cannot let anybody in.
+    pub fn vouch_for_proxy_key(&self, key: ProxyKeyId, digest: &[u8; 32], terms: &str) -> [u8; 32] {
+        let mut vouched = [0; 32];
+        vouched.copy_from_slice(hmac::sign(&self.destinations, &admission(key, digest, terms)).as_ref());
+        vouched
+    }
+
+    /// Whether a digest is what [`Vault::vouch_for_proxy_key`] made for the same key.
+    pub fn vouches_for_proxy_key(&self, key: ProxyKeyId, digest: &[u8], terms: &str, vouched: &[u8]) -> bool {
+        hmac::verify(&self.destinations, &admission(key, digest, terms), vouched).is_ok()
+    }
+}
+
+/// What a proxy key is known by, and what it opens.
+fn admission(key: ProxyKeyId, digest: &[u8], terms: &str) -> Vec<u8> {
+    // No destination begins so: it begins with a number.
+    [format!("proxy-key {key} ").as_bytes(), digest, terms.as_bytes()].concat()
+}
+
+/// What a sealed text is bound to: nothing else is sealed for it.
+fn document(purpose: &str) -> String {
+    format!("rotator/{VERSION}/{purpose}")
 }
 
 /// Who gets a config's keys: its origins, and whether they must prove that they are the ones.

@@ -14,6 +14,7 @@ use crate::{
         ModelAliases, OutputFormat, Slug, Strategy, Target, Weight,
     },
     outcome::Rule,
+    prices::{self, PriceRow},
 };
 
 /// Longest name, in characters.
@@ -24,6 +25,7 @@ const MAX_RETRIES: u8 = 5;
 const MAX_TARGETS: usize = 20;
 const MAX_PRIORITY: u16 = 9;
 const MAX_RULES: usize = 50;
+const MAX_PRICES: usize = 100;
 /// Longest settable time-out: one day.
 const MAX_TIMEOUT_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -124,6 +126,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
         };
         let headers = header_rules(&fields.options, &mut checks);
         check_rules(&fields.options.rules, &mut checks);
+        check_prices(&fields.options.prices, target.as_ref(), &mut checks);
         let sticky_header = text(fields.options.sticky_header.as_ref())
             .and_then(|name| checks.header_name("sticky_header", name));
         match (slug, target, strategy) {
@@ -139,6 +142,7 @@ impl TryFrom<&ConfigFields> for ConfigSpec {
                 key_caps,
                 headers,
                 rules: fields.options.rules.clone(),
+                prices: fields.options.prices.clone(),
                 probe_keys: fields.options.probe_keys,
                 hedge: fields.options.hedge,
                 sticky_header,
@@ -276,6 +280,18 @@ fn check_rules(rules: &[Rule], checks: &mut Checks) {
         if let Err(reason) = rule.check() {
             checks.fail("rules", reason);
         }
+    }
+}
+
+fn check_prices(rows: &[PriceRow], target: Option<&Target>, checks: &mut Checks) {
+    if !rows.is_empty() && matches!(target, Some(Target::Generic { .. })) {
+        checks.fail(
+            "prices",
+            "are for LLM services only: other answers do not tell what they used; leave them out",
+        );
+    }
+    if let Err(reason) = prices::check_rows(rows, MAX_PRICES) {
+        checks.fail("prices", reason);
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Rule;
+use crate::{outcome::Rule, prices::PriceRow};
 
 /// A proxy config in its flat form, as a JSON body or a table row has it. [`ConfigSpec`](super::ConfigSpec) is the checked form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +101,9 @@ pub struct ConfigOptions {
     /// See [`ConfigSpec::rules`](super::ConfigSpec::rules).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// See [`ConfigSpec::prices`](super::ConfigSpec::prices).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<PriceRow>,
     /// Names the conversation under `sticky`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sticky_header: Option<String>,
@@ -152,6 +155,15 @@ pub struct FieldError {
     pub field: &'static str,
     /// A clause that follows the name: "must be …".
     pub reason: String,
+}
+
+impl FieldError {
+    /// Every error of a form in one clause.
+    pub fn sentence(errors: &[Self]) -> String {
+        let clauses: Vec<_> =
+            errors.iter().map(|error| format!("{} {}", error.field, error.reason)).collect();
+        clauses.join("; ")
+    }
 }
 
 #[cfg(test)]

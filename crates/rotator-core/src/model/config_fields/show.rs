@@ -84,6 +84,7 @@ impl From<&ConfigSpec> for ConfigOptions {
                 .collect(),
             remove_headers: rules.remove.iter().map(ToString::to_string).collect(),
             rules: spec.rules.clone(),
+            prices: spec.prices.clone(),
             sticky_header: spec.sticky_header.as_ref().map(ToString::to_string),
             probe_keys: spec.probe_keys,
             hedge: spec.hedge,

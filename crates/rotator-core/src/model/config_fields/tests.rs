@@ -64,6 +64,7 @@ fn full_options() -> ConfigOptions {
              "scope": "key_model", "until": "midnight_utc", "perhaps_the_request": true, "unprocessed": true},
         ]))
         .unwrap(),
+        prices: Vec::new(),
         sticky_header: some("X-Conversation"),
         probe_keys: true,
         hedge: true,
@@ -77,6 +78,13 @@ fn full_options() -> ConfigOptions {
 
 fn rule(name: &str, status: &[&str]) -> Rule {
     serde_json::from_value(json!({"name": name, "status": status, "outcome": "key_rejected"})).unwrap()
+}
+
+fn prices(models: &[&str]) -> Vec<PriceRow> {
+    let row = |model| {
+        serde_json::from_value(json!({"model": model, "input": 0, "output": 2.5, "cached_read": 0.25}))
+    };
+    models.iter().map(row).collect::<Result<_, _>>().unwrap()
 }
 
 fn target(url: &str, weight: u16, priority: u16) -> TargetFields {
@@ -112,6 +120,7 @@ fn a_spec_comes_back_from_its_form() {
             max_tokens_per_minute: Some(5),
             key_max_tokens_per_minute: Some(6),
             translation_strict: true,
+            prices: prices(&["gpt-*", "mine"]),
             model_aliases: [("claude-opus-4-5".into(), "gemini-2.5-pro".into())].into(),
             ..full_options()
         },
@@ -354,4 +363,19 @@ proptest! {
             prop_assert_eq!(ConfigSpec::try_from(&ConfigFields::from(&spec)), Ok(spec));
         }
     }
+}
+
+#[test]
+fn prices_are_an_llm_services_and_name_each_model_once() {
+    let with = |fields: ConfigFields, models: &[&str]| ConfigFields {
+        options: ConfigOptions { prices: prices(models), ..ConfigOptions::default() },
+        ..fields
+    };
+    let many: Vec<String> = (0..101).map(|number| format!("model-{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+
+    assert_eq!(wrong(&with(generic(), &["a"])), ["prices"]);
+    assert_eq!(wrong(&with(llm(), &["a", "A"])), ["prices"]);
+    assert_eq!(wrong(&with(llm(), &many)), ["prices"]);
+    spec(&with(llm(), &many[1..]));
 }

@@ -2,6 +2,7 @@
 
 mod groups;
 mod models;
+mod news;
 mod restarts;
 mod trials;
 

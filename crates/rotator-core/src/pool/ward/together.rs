@@ -72,7 +72,8 @@ impl Ward {
         Some(Penalty { place, serial: self.put(states), before })
     }
 
-    /// Lets keys rest as they did before a restart; those of a group that rested together do so again.
+    /// Lets keys rest as they did before a restart, or do elsewhere; those of a group that rested together do so again.
+    /// Who rests here already does so for the worse reason and the longer time of both.
     pub(in super::super) fn restore(&mut self, resting: Vec<(Instant, Resting)>) {
         /// By group, or by key where there is none.
         type Shared = (Result<usize, KeyId>, Option<Box<str>>, Ailment, Timestamp);
@@ -85,10 +86,17 @@ impl Ward {
         for resting in together.into_values() {
             let state = |(until, told): (Instant, Resting)| {
                 let (_, model) = self.place(told.key, told.model.as_deref());
-                State { told: Resting { model, ..told }, until, phase: Phase::Resting, serial: 0 }
+                let new = State { told: Resting { model, ..told }, until, phase: Phase::Resting, serial: 0 };
+                match self.state(&new.place()).filter(|known| known.phase == Phase::Resting) {
+                    Some(known) if known.told.ailment >= new.told.ailment && known.until >= new.until => None,
+                    Some(known) => Some(new.joined(known)),
+                    None => Some(new),
+                }
             };
-            let states = resting.into_iter().map(state).collect();
-            self.put(states);
+            let states: Vec<State> = resting.into_iter().filter_map(state).collect();
+            if !states.is_empty() {
+                self.put(states);
+            }
         }
     }
 
@@ -180,7 +188,7 @@ impl Ward {
         };
         places.retain(|place| self.state(place).is_some_and(|state| state.serial == serial));
         for place in &places {
-            self.take(place);
+            self.recover(place);
             self.show(place.0);
         }
         places

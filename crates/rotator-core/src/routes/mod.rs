@@ -1,5 +1,8 @@
 //! The snapshot that requests read: every active config with its pool, immutable, swapped as a whole.
 
+mod resting;
+mod table;
+
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -8,73 +11,42 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use foldhash::fast::RandomState;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tracing::warn;
 
 use crate::{
+    access::ProxyKeys,
     budget::Budget,
-    cache::Cache,
-    caps::Gate,
+    cache::{Cache, Scope},
+    caps::Entrance,
     credential::Credential,
-    hedge::Hedging,
-    model::{ConfigId, ConfigType, KeyId, ProxyConfig, Target},
+    model::{ConfigId, KeyId, ProxyKey},
     outcome::RuleSet,
-    pool::{Groups, Health, KeyPool, KeySlot, Now, RestPolicy, Resting},
-    record::{TokenCounts, Tokens},
+    pool::{Groups, Health, KeyPool, KeySlot, NewsSender, RestPolicy},
+    prices::{PriceTable, Prices, SharedPrices},
+    snapshot::Snapshot,
     store::{KeyUsage, RouteSource, Store, StoreError},
     targets::Targets,
 };
 
-/// An active config, ready to serve.
-#[derive(Debug)]
-pub struct Route {
-    /// The config.
-    pub config: ProxyConfig,
-    /// Where its API wants the key.
-    pub credential: Credential,
-    /// Its keys in rotation.
-    pub pool: KeyPool,
-    /// How its answers are understood.
-    pub rules: RuleSet,
-    /// Its addresses.
-    pub targets: Targets,
-    /// Lets requests in.
-    pub gate: Arc<Gate>,
-    /// How often its requests may be sent again.
-    pub retry_budget: Arc<Budget>,
-    /// When its answers are late, where they are hedged.
-    pub hedging: Option<Arc<Hedging>>,
-    /// What its requests have used.
-    pub tokens: Arc<TokenCounts>,
-}
-
-/// Every active config, by slug.
-#[derive(Debug, Default)]
-pub struct RouteTable {
-    generic: HashMap<Box<str>, Arc<Route>, RandomState>,
-    llm: HashMap<Box<str>, Arc<Route>, RandomState>,
-    takes_body_keys: bool,
-}
-
-/// How many keys there are in rotation, and how they stand.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KeyStates {
-    /// All of them.
-    pub keys: usize,
-    /// Those that do not rest, but do all they may at the moment.
-    pub at_cap: usize,
-    /// Those that rest for each reason, in the order of [`Ailment::ALL`](crate::pool::Ailment::ALL).
-    pub resting: [usize; 3],
-}
+pub use self::{
+    resting::KeyStates,
+    table::{Route, RouteTable},
+};
 
 /// The current [`RouteTable`], and how it is renewed.
 pub struct Routes {
     table: Arc<ArcSwap<RouteTable>>,
+    /// What tokens cost in every service.
+    prices: SharedPrices,
     cache: Arc<dyn Cache>,
     /// Held while the table is renewed, so that an older reading never replaces a newer one.
     renewal: Mutex<Renewal>,
     rest_policy: RestPolicy,
+    /// Where to tell what befalls keys, for other instances.
+    news: Option<NewsSender>,
+    /// The store's revision that all of it is of; none before the first reading.
+    revision: watch::Sender<Option<u64>>,
     epoch: Instant,
 }
 
@@ -90,60 +62,17 @@ struct Renewal {
 #[derive(Default)]
 struct Retired(Vec<Arc<KeySlot>>);
 
-impl Route {
-    /// Whether it takes the proxy key in the body.
-    pub fn takes_body_key(&self) -> bool {
-        matches!(self.config.spec.target, Target::Llm { body_api_key: true, .. })
-    }
-
-    /// Counts what a request has used that a key served.
-    pub fn charge(&self, key: KeyId, tokens: Tokens, now: Instant) {
-        self.tokens.add(tokens);
-        self.pool.charge(key, tokens.total(), now);
-        if self.config.spec.caps.tokens_per_minute.is_some() {
-            self.gate.charge(tokens.total(), now);
-        }
-    }
-}
-
-impl RouteTable {
-    /// The active config of this type and slug.
-    pub fn find(&self, config_type: ConfigType, slug: &str) -> Option<&Arc<Route>> {
-        match config_type {
-            ConfigType::Generic => self.generic.get(slug),
-            ConfigType::Llm => self.llm.get(slug),
-        }
-    }
-
-    /// Whether any config takes the proxy key in the body.
-    pub fn takes_body_keys(&self) -> bool {
-        self.takes_body_keys
-    }
-
-    /// Every active config.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.generic.values().chain(self.llm.values())
-    }
-
-    fn insert(&mut self, route: Arc<Route>) {
-        let spec = &route.config.spec;
-        self.takes_body_keys |= route.takes_body_key();
-        let slug = spec.slug.as_str().into();
-        match spec.target.config_type() {
-            ConfigType::Generic => self.generic.insert(slug, route),
-            ConfigType::Llm => self.llm.insert(slug, route),
-        };
-    }
-}
-
 impl Routes {
     /// An empty snapshot; call [`Routes::reload`] before serving.
     pub fn new(cache: Arc<dyn Cache>) -> Self {
         Self {
             table: Arc::default(),
+            prices: Arc::default(),
             cache,
             renewal: Mutex::default(),
             rest_policy: RestPolicy::default(),
+            news: None,
+            revision: watch::Sender::default(),
             epoch: Instant::now(),
         }
     }
@@ -154,16 +83,92 @@ impl Routes {
         Self { rest_policy, ..self }
     }
 
+    /// Lets whoever shows one of these proxy keys in, beside those of the store.
+    #[must_use]
+    pub fn with_proxy_keys(self, keys: ProxyKeys) -> Self {
+        self.table.store(Arc::new(RouteTable::opened_by(Arc::new(keys))));
+        self
+    }
+
+    /// Tells there what befalls keys.
+    #[must_use]
+    pub fn with_news(self, sender: NewsSender) -> Self {
+        Self { news: Some(sender), ..self }
+    }
+
     /// The current snapshot's place, for readers that keep a cached copy of it.
     pub fn table(&self) -> &Arc<ArcSwap<RouteTable>> {
         &self.table
     }
 
+    /// The store's revision that all of it is of, and every later one. Services that an admin changed here may be newer.
+    pub fn revision(&self) -> watch::Receiver<Option<u64>> {
+        self.revision.subscribe()
+    }
+
     /// Reads everything anew.
     pub async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let revision = store.revision().await?;
+        self.read_all(store, revision).await
+    }
+
+    /// Reads everything anew if the store has changed since; answers whether it had.
+    pub async fn refresh(&self, store: &dyn Store) -> Result<bool, StoreError> {
+        let revision = store.revision().await?;
+        let has_changed = *self.revision.borrow() != Some(revision);
+        if has_changed {
+            self.read_all(store, revision).await?;
+        }
+        Ok(has_changed)
+    }
+
+    async fn read_all(&self, store: &dyn Store, revision: u64) -> Result<(), StoreError> {
         let mut renewal = self.renewal.lock().await;
         self.replace_all(store.route_sources().await?, &mut renewal);
+        self.put_proxy_keys(&store.proxy_keys().await?);
+        self.reload_prices(store).await?;
+        self.revision.send_replace(Some(revision));
         Ok(())
+    }
+
+    /// Reads the proxy keys that admins made anew.
+    pub async fn reload_proxy_keys(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let _renewal = self.renewal.lock().await;
+        self.put_proxy_keys(&store.proxy_keys().await?);
+        Ok(())
+    }
+
+    /// Lets in whoever shows one of these keys of admins, or one of the operator's, and nobody else.
+    pub async fn replace_proxy_keys(&self, keys: &[ProxyKey]) {
+        let _renewal = self.renewal.lock().await;
+        self.put_proxy_keys(keys);
+    }
+
+    /// Only for whoever renews the table.
+    fn put_proxy_keys(&self, keys: &[ProxyKey]) {
+        let table = self.table.load();
+        let keys = table.proxy_keys().with_made(keys, self.epoch, &|scope| self.cache.ledger(scope));
+        self.table.store(Arc::new(table.reopened_by(Arc::new(keys))));
+    }
+
+    /// Reads what tokens cost anew: requests that end from now on cost that. Prices that make no sense leave the known
+    /// ones as they are, for no service depends on them.
+    pub async fn reload_prices(&self, store: &dyn Store) -> Result<(), StoreError> {
+        match store.prices().await {
+            Ok(rows) => self.prices.store(Arc::new(PriceTable::new(&rows))),
+            Err(error @ StoreError::Inconsistent { .. }) => warn!(%error, "the stored prices are left out"),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Serves what was kept of the store.
+    pub async fn restore(&self, snapshot: Snapshot) {
+        let mut renewal = self.renewal.lock().await;
+        self.replace_all(snapshot.sources, &mut renewal);
+        self.put_proxy_keys(&snapshot.proxy_keys);
+        self.prices.store(Arc::new(PriceTable::new(&snapshot.prices)));
+        self.revision.send_replace(Some(snapshot.revision));
     }
 
     /// Serves these services and no others.
@@ -175,7 +180,7 @@ impl Routes {
         let old = self.by_id();
         let ids: HashSet<ConfigId> = sources.iter().map(|source| source.config.id).collect();
         renewal.health.retain(|id, _| ids.contains(id));
-        let mut table = RouteTable::default();
+        let mut table = RouteTable::opened_by(Arc::clone(self.table.load().proxy_keys()));
         for source in sources.into_iter().filter(|s| s.config.spec.is_active) {
             let before = old.get(&source.config.id);
             let health = self.health(renewal, source.config.id);
@@ -192,7 +197,7 @@ impl Routes {
             renewal.health.remove(&id);
         }
         let old = self.by_id();
-        let mut table = RouteTable::default();
+        let mut table = RouteTable::opened_by(Arc::clone(self.table.load().proxy_keys()));
         for route in old.values().filter(|r| r.config.id != id) {
             table.insert(Arc::clone(route));
         }
@@ -202,71 +207,6 @@ impl Routes {
         }
         self.swap(table, &old, &mut renewal.retired);
         Ok(())
-    }
-
-    /// Puts a key back into rotation at once, whatever it suffers from.
-    pub fn reset_key(&self, key: KeyId) {
-        let table = self.table.load();
-        for route in table.iter().filter(|route| route.pool.has(key)) {
-            route.pool.health().reset(key, Instant::now());
-        }
-    }
-
-    /// Keys to test, of the active configs that want it: at most `limit` of each.
-    pub fn to_probe(&self, limit: usize) -> Vec<(ProxyConfig, KeyId)> {
-        let (table, now) = (self.table.load(), Instant::now());
-        let wanted = table.iter().filter(|route| route.config.spec.probe_keys);
-        let keys = wanted.flat_map(|route| {
-            route.pool.awaiting_trial(limit, now).into_iter().map(|key| (route.config.clone(), key))
-        });
-        keys.collect()
-    }
-
-    /// What keys of an active config suffer from.
-    pub fn resting(&self, config: ConfigId) -> Vec<Resting> {
-        let table = self.table.load();
-        let route = table.iter().find(|route| route.config.id == config);
-        route.map(|route| route.pool.health().resting()).unwrap_or_default()
-    }
-
-    /// How the keys of active configs stand.
-    pub fn count_keys(&self, now: Instant) -> KeyStates {
-        let mut states = KeyStates::default();
-        for route in self.table.load().iter() {
-            states.keys += route.pool.slots().len();
-            states.at_cap += route.pool.count_at_cap(now);
-            let resting = route.pool.health().count();
-            states.resting.iter_mut().zip(resting).for_each(|(sum, count)| *sum += count);
-        }
-        states
-    }
-
-    /// The keys whose rests have changed since the last call, and how those that rest do.
-    pub async fn take_rests(&self) -> (Vec<KeyId>, Vec<Resting>) {
-        let renewal = self.renewal.lock().await;
-        let (mut keys, mut rests) = (Vec::new(), Vec::new());
-        for (changed, resting) in renewal.health.values().map(|health| health.take_changes()) {
-            keys.extend(changed);
-            rests.extend(resting);
-        }
-        (keys, rests)
-    }
-
-    /// What was taken could not be written down: it is taken again.
-    pub async fn keep_rests(&self, keys: &[KeyId]) {
-        self.renewal.lock().await.health.values().for_each(|health| health.keep_changes(keys));
-    }
-
-    /// Lets keys rest as they did before a restart.
-    pub async fn restore_rests(&self, rests: Vec<(ConfigId, Resting)>, now: Now) {
-        let mut renewal = self.renewal.lock().await;
-        let mut by_config: HashMap<ConfigId, Vec<Resting>> = HashMap::new();
-        for (config, rest) in rests {
-            by_config.entry(config).or_default().push(rest);
-        }
-        for (config, rests) in by_config {
-            self.health(&mut renewal, config).restore(rests, now);
-        }
     }
 
     /// Takes what every key served since the last call.
@@ -297,7 +237,13 @@ impl Routes {
     }
 
     fn health(&self, renewal: &mut Renewal, id: ConfigId) -> Arc<Health> {
-        let new = || Arc::new(Health::new(self.rest_policy, self.epoch));
+        let new = || {
+            let health = Health::new(self.rest_policy, self.epoch);
+            Arc::new(match &self.news {
+                Some(sender) => health.telling(id, sender.clone()),
+                None => health,
+            })
+        };
         Arc::clone(renewal.health.entry(id).or_insert_with(new))
     }
 
@@ -322,21 +268,34 @@ impl Routes {
         }
         let groups: Groups = grouped.iter().filter_map(|(key, group)| Some((*key, group.name()?))).collect();
         let turns = self.cache.turns(config.id);
-        let pool = KeyPool::new(config.spec.strategy, slots, groups, turns, health).capped(
-            config.spec.key_caps,
-            before.map(|route| &route.pool),
-            self.epoch,
-        );
+        let pool = KeyPool::new(config.spec.strategy, slots, groups, turns, health)
+            .capped(config.spec.key_caps, before.map(|route| &route.pool), self.epoch)
+            .sharing(|| self.cache.ledger(Scope::Keys(config.id)));
         let rules = RuleSet::of(&config.spec.target, &config.spec.rules);
         let targets = Targets::of(&config.spec, before.map(|route| &route.targets), self.epoch);
-        let new_gate = || Arc::new(Gate::new(self.epoch));
-        let gate = before.map_or_else(new_gate, |route| Arc::clone(&route.gate));
+        let ledger = || self.cache.ledger(Scope::Service(config.id));
+        let entrance =
+            Entrance::new(config.spec.caps, before.map(|route| &route.entrance), self.epoch, ledger);
         let new_budget = || Arc::new(Budget::of_retries());
         let retry_budget = before.map_or_else(new_budget, |route| Arc::clone(&route.retry_budget));
         let known_hedging = before.and_then(|route| route.hedging.clone());
         let hedging = config.spec.hedge.then(|| known_hedging.unwrap_or_default());
         let tokens = before.map(|route| Arc::clone(&route.tokens)).unwrap_or_default();
-        Route { config, credential, pool, rules, targets, gate, retry_budget, hedging, tokens }
+        let prices = Prices::new(&config.spec.prices, Arc::clone(&self.prices));
+        let spending = before.map(|route| Arc::clone(&route.spending)).unwrap_or_default();
+        Route {
+            config,
+            credential,
+            pool,
+            rules,
+            targets,
+            entrance,
+            retry_budget,
+            hedging,
+            tokens,
+            prices,
+            spending,
+        }
     }
 }
 

@@ -1,0 +1,136 @@
+//! How news looks on its way: one JSON document for some of it.
+
+use jiff::Timestamp;
+use rotator_core::{
+    model::{ConfigId, KeyId},
+    pool::{News, Resting},
+};
+use serde::{Deserialize, Serialize};
+
+/// What one instance tells the others.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    /// Who tells it: that one has no need to hear it.
+    from: u64,
+    news: Vec<Item>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Item {
+    pool: i64,
+    key: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<Box<str>>,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    /// Times in milliseconds since 1970.
+    Rests {
+        ailment: Box<str>,
+        reason: Box<str>,
+        since: i64,
+        until: i64,
+        strikes: u32,
+    },
+    Recovered {
+        until: i64,
+    },
+    Reset,
+}
+
+/// News as it is sent.
+pub(crate) fn encode(from: u64, news: &[(ConfigId, News)]) -> Vec<u8> {
+    let news = news.iter().map(|(pool, news)| Item::new(*pool, news)).collect();
+    // Nothing of it can fail to be written as JSON.
+    serde_json::to_vec(&Message { from, news }).unwrap_or_default()
+}
+
+/// What was sent by another instance than `to`. What cannot be read is left out: a newer version may tell more.
+pub(crate) fn decode(to: u64, text: &[u8]) -> Vec<(ConfigId, News)> {
+    match serde_json::from_slice::<Message>(text) {
+        Ok(Message { from, news }) if from != to => news.into_iter().filter_map(Item::read).collect(),
+        _ => Vec::new(),
+    }
+}
+
+impl Item {
+    fn new(pool: ConfigId, news: &News) -> Self {
+        let (key, model, event) = match news {
+            News::Rests(told) => {
+                let event = Event::Rests {
+                    ailment: told.ailment.as_str().into(),
+                    reason: told.reason.clone(),
+                    since: told.since.as_millisecond(),
+                    until: told.until.as_millisecond(),
+                    strikes: told.strikes,
+                };
+                (told.key, told.model.clone(), event)
+            }
+            News::Recovered { key, model, until } => {
+                (*key, model.clone(), Event::Recovered { until: until.as_millisecond() })
+            }
+            News::Reset(key) => (*key, None, Event::Reset),
+        };
+        Self { pool: pool.0, key: key.0, model, event }
+    }
+
+    fn read(self) -> Option<(ConfigId, News)> {
+        let (key, model) = (KeyId(self.key), self.model);
+        let at = |millis| Timestamp::from_millisecond(millis).ok();
+        let news = match self.event {
+            Event::Rests { ailment, reason, since, until, strikes } => {
+                let ailment = ailment.parse().ok()?;
+                let (since, until) = (at(since)?, at(until)?);
+                News::Rests(Resting { key, model, ailment, reason, since, until, strikes })
+            }
+            Event::Recovered { until } => News::Recovered { key, model, until: at(until)? },
+            Event::Reset => News::Reset(key),
+        };
+        Some((ConfigId(self.pool), news))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rotator_core::pool::Ailment;
+
+    use super::*;
+
+    #[test]
+    fn news_is_read_as_it_was_told_by_all_but_the_teller() {
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap();
+        let rest = |model: Option<&str>| {
+            News::Rests(Resting {
+                key: KeyId(7),
+                model: model.map(Into::into),
+                ailment: Ailment::Exhausted,
+                reason: "a \"rule\"".into(),
+                since: at(1_000),
+                until: at(61_000),
+                strikes: 3,
+            })
+        };
+        let recovered = News::Recovered { key: KeyId(8), model: Some("large".into()), until: at(5) };
+        let news = [rest(None), rest(Some("large")), recovered, News::Reset(KeyId(9))];
+        let news = news.map(|news| (ConfigId(42), news));
+
+        let sent = encode(1, &news);
+
+        assert_eq!(decode(2, &sent), news);
+        assert_eq!(decode(1, &sent), []);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out() {
+        for text in ["", "7", "{}", r#"{"from":1,"news":[{"pool":1,"key":1,"event":"explodes"}]}"#] {
+            assert_eq!(decode(2, text.as_bytes()), [], "{text}");
+        }
+        let odd = r#"{"from":1,"news":[{"pool":1,"key":1,"event":"rests","ailment":"bored","reason":"","since":0,
+            "until":0,"strikes":1},{"pool":1,"key":2,"event":"reset"}]}"#;
+        assert_eq!(decode(2, odd.as_bytes()), [(ConfigId(1), News::Reset(KeyId(2)))]);
+    }
+}
