@@ -16,6 +16,8 @@ pub enum ErrorKind {
     BadRequest,
     /// No proxy key, or a wrong one.
     Unauthenticated,
+    /// The proxy key does not open this service.
+    Forbidden,
     /// No such service, or no such path.
     NotFound,
     /// The service does not take this method.
@@ -70,6 +72,9 @@ impl ErrorKind {
             Self::BadRequest => (400, "Bad Request", "bad_request", INVALID, ARGUMENT),
             Self::Unauthenticated => {
                 (401, "Unauthorized", "invalid_api_key", "authentication_error", "UNAUTHENTICATED")
+            }
+            Self::Forbidden => {
+                (403, "Forbidden", "permission_denied", "permission_error", "PERMISSION_DENIED")
             }
             Self::NotFound => (404, "Not Found", "not_found", "not_found_error", "NOT_FOUND"),
             Self::MethodNotAllowed => (405, "Method Not Allowed", "method_not_allowed", INVALID, ARGUMENT),
@@ -171,9 +176,10 @@ mod tests {
     use super::*;
 
     const DIALECTS: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini];
-    const KINDS: [(ErrorKind, u16); 14] = [
+    const KINDS: [(ErrorKind, u16); 15] = [
         (ErrorKind::BadRequest, 400),
         (ErrorKind::Unauthenticated, 401),
+        (ErrorKind::Forbidden, 403),
         (ErrorKind::NotFound, 404),
         (ErrorKind::MethodNotAllowed, 405),
         (ErrorKind::ClientTimeout, 408),

@@ -22,6 +22,7 @@
 //! | [`sse`] | the events of a stream, wherever it is split |
 //! | [`mod@stream_start`] | whether a stream begins with content or with an error |
 //! | [`usage`] | how many tokens an answer used |
+//! | [`estimate`] | how many it used where it does not tell |
 
 mod anthropic;
 pub mod conversation;
@@ -30,6 +31,9 @@ pub mod dialect;
 mod embeddings;
 pub mod endpoint;
 pub mod error;
+pub mod estimate;
+#[cfg(test)]
+mod fixtures;
 pub mod format;
 mod gemini;
 pub mod json;
@@ -39,6 +43,7 @@ mod models;
 pub mod neutral;
 mod openai_chat;
 mod openai_responses;
+mod openai_service_tier;
 pub mod sse;
 pub mod stream_start;
 pub mod translate;
@@ -47,6 +52,7 @@ pub mod usage;
 pub use conversation::{KnownBy, known_by};
 pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
+pub use estimate::{Said, prompt_tokens};
 pub use format::Format;
 pub use member::take_member;
 pub use model::requested_model;

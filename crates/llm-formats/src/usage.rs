@@ -7,13 +7,22 @@
 //! `OpenRouter` (`openrouter.ai/docs/use-cases/usage-accounting`) and xAI
 //! (`docs.x.ai/docs/key-information/consumption-and-rate-limits`).
 
+mod said;
 mod scan;
+
+pub(crate) use self::scan::Voice;
 
 use memchr::memmem::Finder;
 use serde_json::Value;
 
-use self::scan::Scan;
-use crate::sse::fields::{Field, Fields, Part};
+use self::{
+    said::WholeEvents,
+    scan::{Found, Scan},
+};
+use crate::{
+    estimate::Said,
+    sse::fields::{Field, Fields, Part},
+};
 
 /// Tokens that an answer used. No token is in two buckets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +44,7 @@ pub struct Usage {
 pub struct UsageReader {
     body: Body,
     reported: Reported,
+    said: Said,
 }
 
 /// What an answer is written in.
@@ -51,6 +61,7 @@ struct Events {
     /// No data of the event that comes next have come.
     is_between: bool,
     finder: Finder<'static>,
+    whole: WholeEvents,
 }
 
 /// What has been reported so far: the latest of each number, for streams report again and again, and not always all.
@@ -73,12 +84,14 @@ struct Reported {
     reasoning: Option<u64>,
     /// Beside the output.
     reasoning_beside: Option<u64>,
+    /// No more has come than what opens a stream.
+    is_opening: bool,
 }
 
 impl UsageReader {
     /// For an answer that is one JSON text, or a list of them, as Gemini streams without `alt=sse`.
     pub fn of_json() -> Self {
-        Self { body: Body::Json(Scan::default()), reported: Reported::default() }
+        Self::of(Body::Json(Scan::default()))
     }
 
     /// For an answer that is a stream of server-sent events.
@@ -88,17 +101,45 @@ impl UsageReader {
             scan: Scan::default(),
             is_between: false,
             finder: Finder::new(b"\"usage"),
+            whole: WholeEvents::default(),
         };
-        Self { body: Body::Events(Box::new(events)), reported: Reported::default() }
+        Self::of(Body::Events(Box::new(events)))
+    }
+
+    fn of(body: Body) -> Self {
+        Self { body, reported: Reported::default(), said: Said::default() }
     }
 
     /// Looks at the next bytes of the answer.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let reported = &mut self.reported;
-        match &mut self.body {
-            Body::Json(scan) => scan.feed(bytes, |object| reported.update(object)),
-            Body::Events(events) => events.feed(bytes, |object| reported.update(object)),
+        let Self { body, reported, said } = self;
+        said.note_passed(bytes.len());
+        let wants_more = said.wants_more();
+        let mut has_report = false;
+        let on_found = |found: Found<'_>| match found {
+            Found::Usage { object, is_opening } => {
+                has_report = true;
+                reported.update(object, is_opening);
+            }
+            Found::Said(voice, piece) => said.push(voice, piece),
+        };
+        match body {
+            Body::Json(scan) => scan.feed(bytes, on_found),
+            Body::Events(events) => events.feed(bytes, wants_more, on_found),
         }
+        if has_report && !self.reported.is_opening && self.usage().is_some() {
+            self.said.forget();
+        }
+    }
+
+    /// Whether the answer has told what all of it used, as far as it has come: not by what opens a stream alone.
+    pub fn has_told(&self) -> bool {
+        self.said.is_over()
+    }
+
+    /// What the model said, for an answer that did not tell.
+    pub fn take_said(&mut self) -> Said {
+        std::mem::take(&mut self.said)
     }
 
     /// What has been used, as far as it has been told; `None` when nothing has.
@@ -108,18 +149,22 @@ impl UsageReader {
 }
 
 impl Events {
-    fn feed(&mut self, bytes: &[u8], mut on_object: impl FnMut(&[u8])) {
+    /// Where what is said is not wanted any more, it is not looked for.
+    fn feed(&mut self, bytes: &[u8], wants_said: bool, mut on_found: impl FnMut(Found<'_>)) {
         // Most pieces are whole events, and most events are a word of the answer.
         let is_whole = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n");
         if self.is_between && is_whole && self.fields.is_between_lines() && self.finder.find(bytes).is_none()
         {
+            if wants_said {
+                self.whole.read(bytes, on_found);
+            }
             return;
         }
         let Self { fields, scan, is_between, .. } = self;
         fields.feed(bytes, |part| match part {
             Part::Value(Field::Data, piece) => {
                 *is_between = false;
-                scan.feed(piece, &mut on_object);
+                scan.feed(piece, &mut on_found);
             }
             Part::End => {
                 *is_between = true;
@@ -131,8 +176,9 @@ impl Events {
 }
 
 impl Reported {
-    fn update(&mut self, object: &[u8]) {
+    fn update(&mut self, object: &[u8], is_opening: bool) {
         let Ok(report) = serde_json::from_slice::<Value>(object) else { return };
+        self.is_opening = is_opening;
         let count = |path: &str| report.pointer(path).and_then(Value::as_u64);
         let first = |paths: &[&str]| paths.iter().find_map(|path| count(path));
         let set = |place: &mut Option<u64>, paths: &[&str]| *place = first(paths).or(*place);

@@ -136,7 +136,7 @@ mod tests {
 
     fn result(response: &str) -> (Vec<Part<'static>>, bool) {
         let text = format!(r#"{{"function_response":{{"name":"f","response":{response}}}}}"#);
-        let json = Json::parse(text.as_bytes()).unwrap().into_owned();
+        let json = Json::parse(text.as_bytes()).unwrap().to_static();
         match read(json, Path::BODY, &mut Losses::default()).unwrap().piece {
             Some(Piece::Result { parts, is_error, .. }) => (parts, is_error),
             piece => panic!("{piece:?}"),

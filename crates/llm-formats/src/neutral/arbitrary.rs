@@ -18,7 +18,8 @@ fn words() -> impl Strategy<Value = Cow<'static, str>> {
     "[a-z \"\\\\\n\u{e9}\u{2028}\u{1f600}]{0,10}".prop_map(Cow::Owned)
 }
 
-fn seal() -> impl Strategy<Value = Seal<'static>> {
+/// What makes a thought its own.
+pub(crate) fn seal() -> impl Strategy<Value = Seal<'static>> {
     let makers =
         vec![SealMaker::Anthropic, SealMaker::AnthropicRedacted, SealMaker::Gemini, SealMaker::OpenAi];
     (select(makers), "[a-zA-Z0-9+/]{4}{1,3}").prop_map(|(maker, data)| Seal { maker, data: data.into() })
@@ -43,7 +44,8 @@ fn call() -> impl Strategy<Value = Content<'static>> {
     )
 }
 
-fn stop() -> impl Strategy<Value = Stop<'static>> {
+/// Why an answer ended.
+pub(crate) fn stop() -> impl Strategy<Value = Stop<'static>> {
     select(vec![
         Stop::End,
         Stop::MaxTokens,
@@ -80,7 +82,8 @@ fn choice() -> impl Strategy<Value = Choice<'static>> {
         .prop_map(|(parts, stop, logprobs)| Choice { parts, stop, logprobs })
 }
 
-fn usage() -> impl Strategy<Value = Usage> {
+/// What an answer used.
+pub(crate) fn usage() -> impl Strategy<Value = Usage> {
     [0..1000_u64, 0..1000, 0..1000, 0..1000, 0..1000].prop_map(
         |[input, cached_read, cache_write, output, reasoning]| Usage {
             input,

@@ -1,7 +1,12 @@
 //! What an answer has to know of the request it answers.
 
+use std::sync::Arc;
+
 use super::{Request, ToolInput};
 use crate::json::Json;
+
+/// Members of a request that its answers repeat; big ones, as tools are, so they are not copied.
+pub type Repeated = Arc<Vec<(&'static str, Json<'static>)>>;
 
 /// What an answer has to know of the request it answers, and of the moment.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,8 +19,10 @@ pub struct Asked {
     pub tools: Vec<String>,
     /// The names of the tools that take plain text instead of JSON.
     pub free_form_tools: Vec<String>,
+    /// Whether a call is told as the `function_call` that Chat Completions had before tools.
+    pub has_functions: bool,
     /// Members of the request that a Responses answer repeats.
-    pub repeated: Vec<(&'static str, Json<'static>)>,
+    pub repeated: Repeated,
     /// The id of an answer to which the provider gives none.
     pub id: String,
     /// The time, in seconds since 1970.
@@ -31,7 +38,8 @@ impl Asked {
             include_usage: request.include_usage,
             tools: request.tools.iter().map(|tool| tool.name.to_string()).collect(),
             free_form_tools: free_form.map(|tool| tool.name.to_string()).collect(),
-            repeated: request.repeated.clone(),
+            has_functions: request.has_functions,
+            repeated: Arc::clone(&request.repeated),
             id,
             now,
         }

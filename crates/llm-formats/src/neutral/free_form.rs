@@ -110,7 +110,7 @@ fn object(text: &str) -> Option<Members<'_>> {
 }
 
 fn own<'a>(members: Members<'_>) -> Members<'a> {
-    members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned())).collect()
+    members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.to_static())).collect()
 }
 
 #[cfg(test)]

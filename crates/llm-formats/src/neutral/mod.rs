@@ -17,7 +17,7 @@ mod response;
 mod seal;
 mod turns;
 
-pub use asked::Asked;
+pub use asked::{Asked, Repeated};
 pub use content::{
     Cache, Content, Media, MediaKind, Message, Part, Reasoning, Role, Source, ToolCall, ToolResult,
 };

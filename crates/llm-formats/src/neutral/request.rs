@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Cache, Message};
+use super::{Cache, Message, Repeated};
 use crate::json::Json;
 
 /// What a client asks of a model.
@@ -14,6 +14,8 @@ pub struct Request<'a> {
     pub messages: Vec<Message<'a>>,
     /// The tools it may call.
     pub tools: Vec<Tool<'a>>,
+    /// Whether they came as the `functions` that Chat Completions had before tools, of which one at most is called.
+    pub has_functions: bool,
     /// Whether it may, must, or must not call them.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// Whether it may call several at once.
@@ -49,7 +51,7 @@ pub struct Request<'a> {
     /// Everything up to the last message is worth keeping.
     pub cache: Option<Cache<'a>>,
     /// Members as the client wrote them that an answer in the same format repeats: Responses does that.
-    pub repeated: Vec<(&'static str, Json<'static>)>,
+    pub repeated: Repeated,
 }
 
 /// A tool that the client runs.

@@ -60,6 +60,22 @@ pub enum Stop<'a> {
     Paused,
 }
 
+impl Stop<'_> {
+    /// The same, borrowing from nothing.
+    pub fn into_owned(self) -> Stop<'static> {
+        match self {
+            Self::End => Stop::End,
+            Self::MaxTokens => Stop::MaxTokens,
+            Self::ContextWindow => Stop::ContextWindow,
+            Self::Sequence(text) => Stop::Sequence(text.map(|text| text.into_owned().into())),
+            Self::ToolCalls => Stop::ToolCalls,
+            Self::Refusal => Stop::Refusal,
+            Self::Filtered(word) => Stop::Filtered(word.into_owned().into()),
+            Self::Paused => Stop::Paused,
+        }
+    }
+}
+
 /// The chance of a word.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenLogprob<'a> {

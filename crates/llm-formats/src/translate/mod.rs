@@ -59,6 +59,7 @@ pub fn translate_request(
     let mut losses = Losses::default();
     let mut asked = Asked { id, now, ..Asked::default() };
     let (mut is_stream, mut wants) = (false, Wants::default());
+    let size = body.len();
     // What the client calls the model, and what the API does.
     let names = |in_body: &str| {
         let client = call.model.as_deref().unwrap_or(in_body);
@@ -82,7 +83,7 @@ pub fn translate_request(
                 Operation::CountTokens => count_tokens::counting(api, body, &model)?,
                 _ => body,
             };
-            (model, Some(body.to_vec()))
+            (model, Some(text_of(&body, size)))
         }
         Operation::Embed | Operation::EmbedBatch => {
             let request = formats::parse_embeddings_request(call.format, Json::parse(body)?, &mut losses)?;
@@ -107,6 +108,13 @@ fn parse_prompt<'a>(call: &Call, body: Json<'a>, losses: &mut Losses) -> Result<
     let mut request = formats::parse_request(call.format, body, losses)?;
     request.stream |= call.stream.is_some();
     Ok(request)
+}
+
+/// The text of a body that was made of one of this size, which it will roughly have.
+fn text_of(body: &Json<'_>, size: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(size + size / 4);
+    body.write(&mut text);
+    text
 }
 
 fn no_endpoint(operation: Operation) -> Error {
@@ -197,7 +205,7 @@ impl Translation {
 
     fn answer_of_model(&self, body: &[u8]) -> Result<Vec<u8>, Error> {
         let response = self.response(body)?;
-        Ok(formats::build_response(self.call.format, response, &self.asked).to_vec())
+        Ok(text_of(&formats::build_response(self.call.format, response, &self.asked), body.len()))
     }
 
     fn response<'a>(&self, body: &'a [u8]) -> Result<Response<'a>, Error> {

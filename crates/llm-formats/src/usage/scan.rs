@@ -1,5 +1,5 @@
-//! Finds the objects that say what was used in a JSON text that comes in pieces. Nothing but them is kept, so a text
-//! may be as long as it likes.
+//! Finds the objects that say what was used, and what the model said, in a JSON text that comes in pieces. Nothing but
+//! such an object is kept, so a text may be as long as it likes.
 
 use memchr::memchr2;
 
@@ -8,8 +8,43 @@ const MAX_OBJECT: usize = 16 << 10;
 /// Members that say what was used.
 const USAGE: [&[u8]; 2] = [b"usage", b"usageMetadata"];
 /// Members in which such a member may stand: of Anthropic's `message_start`, and of the events of `OpenAI`'s Responses.
-const AROUND_USAGE: [&[u8]; 2] = [b"message", b"response"];
-const LONGEST_NAME: usize = 16;
+const AROUND_USAGE: [&[u8]; 2] = [OPENING, b"response"];
+const OPENING: &[u8] = b"message";
+const LONGEST_NAME: usize = 17;
+
+/// What is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// An object that says what was used.
+    Usage {
+        object: &'a [u8],
+        /// It opens a stream of Anthropic's, and tells nothing of the answer yet.
+        is_opening: bool,
+    },
+    /// A piece of what the model said, escaped as JSON has it.
+    Said(Voice, &'a [u8]),
+}
+
+/// Where a model speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// In a text, which may be a part of it or all.
+    Text,
+    /// In the `delta` of an event of `OpenAI`'s Responses. Other events of that stream say the same again.
+    Delta,
+}
+
+impl Voice {
+    /// Whether a member's string is what the model said.
+    pub(super) fn of(member: &[u8]) -> Option<Self> {
+        match member {
+            b"content" | b"text" | b"reasoning_content" | b"reasoning" | b"refusal" | b"arguments"
+            | b"thinking" | b"partial_json" => Some(Self::Text),
+            b"delta" => Some(Self::Delta),
+            _ => None,
+        }
+    }
+}
 
 /// Where in a text it stands. Strings are told from structure, and levels are counted, so that nothing a model says or
 /// calls a tool with is taken for usage.
@@ -21,8 +56,10 @@ pub(super) struct Scan {
     string: Option<Escape>,
     /// The latest string.
     word: Word,
-    /// In the value of a member that may have the usage in it.
-    is_around: bool,
+    /// The member that may have the usage in its value.
+    around: Option<&'static [u8]>,
+    /// The string that is read, or comes next, is what the model said.
+    voice: Option<Voice>,
     /// The value that comes next says what was used.
     is_due: bool,
     object: Option<Object>,
@@ -47,24 +84,26 @@ struct Word {
 struct Object {
     /// The level that it stands on.
     level: u32,
+    is_opening: bool,
     /// What of it came in earlier pieces.
     kept: Vec<u8>,
 }
 
 impl Scan {
-    /// Reads on, and tells of each object that ends in these bytes.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut on_object: impl FnMut(&[u8])) {
+    /// Reads on, and tells of each object that ends in these bytes and of each piece that was said in them.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut on_found: impl FnMut(Found<'_>)) {
         let (mut at, mut object_start) = (0, 0);
         while let Some(byte) = bytes.get(at) {
             if let Some(escape) = self.string {
-                at += self.read_string(&bytes[at..], escape);
+                at += self.read_string(&bytes[at..], escape, &mut on_found);
                 continue;
             }
             match byte {
                 b'"' => (self.string, self.word.len) = (Some(Escape::No), 0),
                 b'{' | b'[' => {
                     if *byte == b'{' && self.is_due {
-                        self.object = Some(Object { level: self.level, kept: Vec::new() });
+                        let is_opening = self.around == Some(OPENING) && self.level > self.outermost + 1;
+                        self.object = Some(Object { level: self.level, is_opening, kept: Vec::new() });
                         object_start = at;
                     }
                     if self.level == 0 {
@@ -75,10 +114,15 @@ impl Scan {
                 b'}' | b']' => {
                     self.level = self.level.saturating_sub(1);
                     if let Some(object) = self.object.take_if(|object| object.level == self.level) {
-                        object.end(&bytes[object_start..=at], &mut on_object);
+                        object.end(&bytes[object_start..=at], &mut on_found);
                     }
                 }
                 _ => {}
+            }
+            if *byte == b':' {
+                self.voice = Voice::of(self.word.text());
+            } else if *byte != b'"' && !byte.is_ascii_whitespace() {
+                self.voice = None;
             }
             self.is_due = match byte {
                 b':' => self.is_usage(),
@@ -95,16 +139,28 @@ impl Scan {
     }
 
     /// Reads what lies of a string in these bytes; how many that are.
-    fn read_string(&mut self, bytes: &[u8], escape: Escape) -> usize {
+    fn read_string(&mut self, bytes: &[u8], escape: Escape, on_found: &mut impl FnMut(Found<'_>)) -> usize {
+        let mut say = |voice: Option<Voice>, piece| {
+            if let Some(voice) = voice {
+                on_found(Found::Said(voice, piece));
+            }
+        };
         if escape == Escape::Yes {
             self.string = Some(Escape::No);
+            say(self.voice, &bytes[..1]);
             return 1;
         }
         let end = memchr2(b'"', b'\\', bytes);
         self.word.push(&bytes[..end.unwrap_or(bytes.len())]);
-        let Some(end) = end else { return bytes.len() };
+        let Some(end) = end else {
+            say(self.voice, bytes);
+            return bytes.len();
+        };
         self.string = (bytes[end] == b'\\').then_some(Escape::Yes);
-        if self.string.is_some() {
+        say(self.voice, &bytes[..end + usize::from(self.string.is_some())]);
+        if self.string.is_none() {
+            self.voice = None;
+        } else {
             // No name that we know has an escape in it.
             self.word.len = usize::MAX;
         }
@@ -116,10 +172,10 @@ impl Scan {
         let name = self.word.text();
         match self.level.saturating_sub(self.outermost) {
             1 => {
-                self.is_around = AROUND_USAGE.contains(&name);
+                self.around = AROUND_USAGE.into_iter().find(|around| *around == name);
                 USAGE.contains(&name)
             }
-            2 => self.is_around && USAGE.contains(&name),
+            2 => self.around.is_some() && USAGE.contains(&name),
             _ => false,
         }
     }
@@ -149,11 +205,12 @@ impl Object {
         fits
     }
 
-    fn end(mut self, piece: &[u8], on_object: &mut impl FnMut(&[u8])) {
+    fn end(mut self, piece: &[u8], on_found: &mut impl FnMut(Found<'_>)) {
+        let is_opening = self.is_opening;
         if self.kept.is_empty() {
-            on_object(piece);
+            on_found(Found::Usage { object: piece, is_opening });
         } else if self.keep(piece) {
-            on_object(&self.kept);
+            on_found(Found::Usage { object: &self.kept, is_opening });
         }
     }
 }
@@ -167,7 +224,11 @@ mod tests {
     fn found(pieces: &[&[u8]]) -> Vec<String> {
         let (mut scan, mut found) = (Scan::default(), Vec::new());
         for piece in pieces {
-            scan.feed(piece, |object| found.push(String::from_utf8_lossy(object).into_owned()));
+            scan.feed(piece, |this| {
+                if let Found::Usage { object, .. } = this {
+                    found.push(String::from_utf8_lossy(object).into_owned());
+                }
+            });
         }
         found
     }

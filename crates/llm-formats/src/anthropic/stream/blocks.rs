@@ -70,7 +70,7 @@ impl Blocks {
             if self.held_bytes > MAX_HELD_BYTES {
                 return Err(Path::BODY.error("mixes more blocks than can be brought into order"));
             }
-            self.waiting.entry(index).or_default().push((step, Json::from(event).into_owned()));
+            self.waiting.entry(index).or_default().push((step, Json::from(event).to_static()));
             return Ok(());
         }
         self.step(step, index, event, on_event);

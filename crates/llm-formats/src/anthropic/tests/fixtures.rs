@@ -1,7 +1,7 @@
-use std::{fs, path::PathBuf};
-
 use super::{story::events_of, *};
 use crate::{
+    fixtures::{self, STORIES},
+    format::Format,
     neutral::{
         ApiError, Choice, Content, Effort, MediaKind, Message, Output, Part, Reasoning, Role, Seal,
         SealMaker, Source, Stop, ThinkingAmount, Tool, ToolCall, ToolChoice, ToolInput,
@@ -9,26 +9,8 @@ use crate::{
     usage::Usage,
 };
 
-const STORIES: [&str; 13] = [
-    "text",
-    "multi_turn",
-    "system",
-    "image",
-    "one_tool",
-    "parallel_tools",
-    "tool_result",
-    "reasoning",
-    "structured_output",
-    "stop_sequence",
-    "max_tokens",
-    "refusal",
-    "usage",
-];
-
 fn fixture(story: &str, file: &str) -> String {
-    let path: PathBuf =
-        [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", story, "anthropic", file].iter().collect();
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fixtures::read(story, Format::Anthropic, file)
 }
 
 fn asked() -> Asked {
@@ -83,7 +65,7 @@ fn answer(story: &str) -> (Vec<Part<'static>>, Stop<'static>, Usage) {
 
 /// An answer without what nobody but Anthropic knows.
 fn without_secrets(answer: &str) -> Json<'static> {
-    let Json::Object(mut message) = json(answer).into_owned() else { panic!("{answer}") };
+    let Json::Object(mut message) = json(answer).to_static() else { panic!("{answer}") };
     let Some(Json::Object(mut usage)) = message.take("usage") else { panic!("{answer}") };
     usage.take("cache_creation");
     usage.take("service_tier");
@@ -102,7 +84,7 @@ fn every_answer_is_read_and_written_again() {
         assert_eq!(response.choices, [Choice { parts, stop, logprobs: Vec::new() }], "{story}");
         assert_eq!(response.usage, Some(usage), "{story}");
         let again = build_response(response, &asked());
-        assert_eq!(pretty(&again), pretty(&without_secrets(&text)), "{story}");
+        assert_eq!(text_of(&again), text_of(&without_secrets(&text)), "{story}");
     }
 }
 
@@ -116,8 +98,8 @@ fn every_stream_tells_what_the_whole_answer_tells() {
         assert_eq!(response, parse_response(json(&text), &asked()).unwrap(), "{story}");
         let again = written(events_of(response, 4), &asked());
         assert_eq!(
-            assemble(&again).as_ref().map(pretty),
-            Some(pretty(&without_secrets(&text))),
+            assemble(&again).as_ref().map(text_of),
+            Some(text_of(&without_secrets(&text))),
             "{story}: {again}"
         );
     }

@@ -16,8 +16,8 @@ fn json(text: &str) -> Json<'_> {
     Json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-fn pretty(json: &Json<'_>) -> String {
-    serde_json::to_string_pretty(json).unwrap()
+fn text_of(json: &Json<'_>) -> String {
+    String::from_utf8(json.to_vec()).unwrap()
 }
 
 fn member<'j, 'a>(json: &'j Json<'a>, path: &str) -> Option<&'j Json<'a>> {
@@ -76,7 +76,7 @@ fn assemble(stream: &str) -> Option<Json<'static>> {
     let mut inputs: Vec<String> = Vec::new();
     let mut is_whole = false;
     for (name, data) in sse(stream) {
-        let Json::Object(mut event) = json(data).into_owned() else { panic!("{data}") };
+        let Json::Object(mut event) = json(data).to_static() else { panic!("{data}") };
         assert_eq!(event.take("type"), Some(Json::from(name)));
         let index = event.get("index").and_then(Json::as_u64).map(|index| usize::try_from(index).unwrap());
         match name {
@@ -113,7 +113,7 @@ fn assemble(stream: &str) -> Option<Json<'static>> {
             "content_block_stop" => {
                 let index = index.unwrap();
                 if !inputs[index].is_empty() {
-                    let input = json(&inputs[index]).into_owned();
+                    let input = json(&inputs[index]).to_static();
                     replace(&mut content[index], "input", input);
                 }
             }

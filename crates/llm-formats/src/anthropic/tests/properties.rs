@@ -3,12 +3,10 @@
 use proptest::{option, prelude::*, sample::select};
 
 use super::{story::events_of, *};
-use crate::{
-    neutral::{
-        Cache, Choice, Content, Effort, Head, Media, MediaKind, Message, Part, Reasoning, Role, Seal,
-        SealMaker, Source, Stop, Thinking, ThinkingAmount, Tool, ToolCall, ToolChoice, ToolInput, ToolResult,
-    },
-    usage::Usage,
+use crate::neutral::{
+    Cache, Choice, Content, Effort, Head, Media, MediaKind, Message, Part, Reasoning, Role, Source, Stop,
+    Thinking, ThinkingAmount, Tool, ToolCall, ToolChoice, ToolInput, ToolResult,
+    arbitrary::{seal, stop, usage},
 };
 
 const TOOLS: [&str; 3] = ["get_weather", "files.read", "patch"];
@@ -17,12 +15,6 @@ const FREE_FORM: &str = "patch";
 fn asked() -> Asked {
     let tools = TOOLS.map(str::to_owned).to_vec();
     Asked { tools, free_form_tools: vec![FREE_FORM.to_owned()], ..Asked::default() }
-}
-
-fn seal() -> impl Strategy<Value = Seal<'static>> {
-    let makers =
-        vec![SealMaker::Anthropic, SealMaker::AnthropicRedacted, SealMaker::Gemini, SealMaker::OpenAi];
-    (select(makers), "[A-Za-z0-9+/]{1,12}={0,2}").prop_map(|(maker, data)| Seal { maker, data: data.into() })
 }
 
 fn thought() -> impl Strategy<Value = Part<'static>> {
@@ -46,32 +38,6 @@ fn call() -> impl Strategy<Value = Part<'static>> {
                 seal: None,
             };
             Content::ToolCall(call).into()
-        },
-    )
-}
-
-fn stop() -> impl Strategy<Value = Stop<'static>> {
-    select(vec![
-        Stop::End,
-        Stop::MaxTokens,
-        Stop::ContextWindow,
-        Stop::Sequence(None),
-        Stop::Sequence(Some("END".into())),
-        Stop::ToolCalls,
-        Stop::Refusal,
-        Stop::Filtered("SAFETY".into()),
-        Stop::Paused,
-    ])
-}
-
-fn usage() -> impl Strategy<Value = Usage> {
-    [0..1000_u64, 0..1000, 0..1000, 0..1000, 0..1000].prop_map(
-        |[input, cached_read, cache_write, output, reasoning]| Usage {
-            input,
-            cached_read,
-            cache_write,
-            output,
-            reasoning,
         },
     )
 }
@@ -216,7 +182,7 @@ proptest! {
 
         let stream = written(events_of(response, piece), &asked());
 
-        prop_assert_eq!(assemble(&stream).as_ref().map(pretty), Some(pretty(&whole)));
+        prop_assert_eq!(assemble(&stream).as_ref().map(text_of), Some(text_of(&whole)));
     }
 
     #[test]

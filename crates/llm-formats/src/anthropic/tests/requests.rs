@@ -68,8 +68,8 @@ fn turns_begin_with_the_user_and_nothing_in_them_is_empty() {
 
     assert_eq!(member(&body, "system"), Some(&"be brief".into()));
     assert_eq!(
-        pretty(member(&body, "messages").unwrap()),
-        pretty(&json(
+        text_of(member(&body, "messages").unwrap()),
+        text_of(&json(
             r#"[{"role":"user","content":"."},
                 {"role":"assistant","content":"Hello."},
                 {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},

@@ -61,7 +61,7 @@ fn the_seal_of_a_call_comes_before_it_whenever_it_is_told() {
         }
         let stream = written(events, &Asked::default());
 
-        assert_eq!(assemble(&stream).as_ref().map(pretty), Some(pretty(&whole)));
+        assert_eq!(assemble(&stream).as_ref().map(text_of), Some(text_of(&whole)));
     }
     assert_eq!(
         member(&whole, "content.0"),
@@ -77,7 +77,7 @@ fn a_tool_that_takes_plain_text_goes_through_an_object() {
 
     assert!(stream.contains(r#""partial_json":"\\\"""#), "{stream}");
     let whole = build_response(plain.clone(), &asked());
-    assert_eq!(assemble(&stream).as_ref().map(pretty), Some(pretty(&whole)));
+    assert_eq!(assemble(&stream).as_ref().map(text_of), Some(text_of(&whole)));
     let back = collect(read(&stream, &asked())).unwrap();
     assert_eq!(back.choices[0].parts, plain.choices[0].parts);
 }
@@ -121,7 +121,7 @@ fn hidden_thoughts_are_told_where_their_maker_has_them() {
         let stream = written(events_of(hidden.clone(), 1), &Asked::default());
 
         assert_eq!(member(&whole, "content.0"), Some(&json(block)));
-        assert_eq!(assemble(&stream).as_ref().map(pretty), Some(pretty(&whole)));
+        assert_eq!(assemble(&stream).as_ref().map(text_of), Some(text_of(&whole)));
         assert_eq!(collect(read(&stream, &asked())).unwrap().choices[0].parts, hidden.choices[0].parts);
     }
 }

@@ -124,7 +124,7 @@ impl StreamWriter {
             }
             Event::Stop { choice, stop } => {
                 let state = self.choices.entry(choice).or_default();
-                state.stop = owned_stop(stop);
+                state.stop = stop.into_owned();
                 let written = state.place_held();
                 self.chunk(choice, written, out);
             }
@@ -298,17 +298,4 @@ fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
 fn owned_token(token: TokenLogprob<'_>) -> TokenLogprob<'static> {
     let top = token.top.into_iter().map(|(token, logprob)| (owned(token), logprob)).collect();
     TokenLogprob { token: owned(token.token), logprob: token.logprob, top }
-}
-
-fn owned_stop(stop: Stop<'_>) -> Stop<'static> {
-    match stop {
-        Stop::Sequence(text) => Stop::Sequence(text.map(owned)),
-        Stop::Filtered(word) => Stop::Filtered(owned(word)),
-        Stop::End => Stop::End,
-        Stop::MaxTokens => Stop::MaxTokens,
-        Stop::ContextWindow => Stop::ContextWindow,
-        Stop::ToolCalls => Stop::ToolCalls,
-        Stop::Refusal => Stop::Refusal,
-        Stop::Paused => Stop::Paused,
-    }
 }

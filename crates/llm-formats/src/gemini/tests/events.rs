@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use crate::neutral::{
-    ApiError, Choice, Content, Event, Head, Part, PartKind, Reasoning, Response, Seal, Stop, TokenLogprob,
-    ToolCall,
+    ApiError, Choice, Content, Event, Head, Part, PartKind, Reasoning, Response, Seal, TokenLogprob, ToolCall,
 };
 
 /// The events that tell an answer, in pieces of so many characters.
@@ -131,7 +130,7 @@ pub(super) fn owned(event: Event<'_>) -> Event<'static> {
         Event::Logprobs { choice, tokens } => {
             Event::Logprobs { choice, tokens: tokens.into_iter().map(owned_token).collect() }
         }
-        Event::Stop { choice, stop } => Event::Stop { choice, stop: owned_stop(stop) },
+        Event::Stop { choice, stop } => Event::Stop { choice, stop: stop.into_owned() },
         Event::Usage(usage) => Event::Usage(usage),
         Event::Ping => Event::Ping,
         Event::End => Event::End,
@@ -162,14 +161,4 @@ fn owned_kind(part: PartKind<'_>) -> PartKind<'static> {
 fn owned_token(token: TokenLogprob<'_>) -> TokenLogprob<'static> {
     let top = token.top.into_iter().map(|(token, logprob)| (text(token), logprob)).collect();
     TokenLogprob { token: text(token.token), logprob: token.logprob, top }
-}
-
-fn owned_stop(stop: Stop<'_>) -> Stop<'static> {
-    match stop {
-        Stop::Filtered(word) => Stop::Filtered(text(word)),
-        Stop::Sequence(sequence) => Stop::Sequence(sequence.map(text)),
-        Stop::MaxTokens => Stop::MaxTokens,
-        Stop::ToolCalls => Stop::ToolCalls,
-        _ => Stop::End,
-    }
 }

@@ -5,8 +5,6 @@ mod events;
 mod random;
 mod stories;
 
-use std::{fs, path::PathBuf};
-
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -19,15 +17,15 @@ use super::{
     StreamReader, StreamWriter, build_request, build_response, parse_error, parse_request, parse_response,
 };
 use crate::{
+    fixtures,
+    format::Format,
     json::Json,
     neutral::{Asked, Event, Head, Losses, Request, Response},
 };
 
 /// A file of a story.
 fn fixture(story: &str, name: &str) -> Vec<u8> {
-    let path: PathBuf =
-        [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", story, "gemini", name].iter().collect();
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fixtures::read(story, Format::Gemini, name).into_bytes()
 }
 
 /// The data of every event of a stream.

@@ -78,7 +78,6 @@ fn numbered(parts: &mut [Part<'static>], count: &mut usize) -> Vec<ToolCall<'sta
     calls
 }
 
-/// With few digits: `serde_json` may read the last of many differently.
 fn logprob() -> impl Strategy<Value = f64> {
     (-40..0_i32).prop_map(|quarters| f64::from(quarters) / 4.0)
 }

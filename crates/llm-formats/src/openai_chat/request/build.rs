@@ -7,6 +7,7 @@ use crate::{
     json::{Json, Members},
     neutral::{Effort, Error, Losses, Output, Request, Sampling, ServiceTier, Thinking, ThinkingAmount},
     openai_chat::family::Family,
+    openai_service_tier,
 };
 
 /// The name of a schema that has none; the API wants one.
@@ -102,15 +103,11 @@ fn response_format(output: Output<'_>) -> Option<Members<'_>> {
 }
 
 fn service_tier(tier: Option<ServiceTier>, family: Family, losses: &mut Losses) -> Option<&'static str> {
-    let name = match tier? {
+    match tier? {
         // Nobody has to be told to do as always.
-        ServiceTier::Auto if !family.is_openai() => return None,
-        ServiceTier::Auto => "auto",
-        ServiceTier::Standard => "default",
-        ServiceTier::Flex => "flex",
-        ServiceTier::Priority => "priority",
-    };
-    keep("service_tier", Some(name), family.is_openai(), losses)
+        ServiceTier::Auto if !family.is_openai() => None,
+        tier => keep("service_tier", Some(openai_service_tier::name(tier)), family.is_openai(), losses),
+    }
 }
 
 fn identifier<'a>(

@@ -6,10 +6,11 @@ use super::{parse_messages::parse_messages, parse_tools};
 use crate::{
     json::Json,
     neutral::{
-        Cache, Effort, Error, Logprobs, Losses, Output, Request, Sampling, ServiceTier, Thinking,
+        Cache, Effort, Error, Logprobs, Losses, Output, Repeated, Request, Sampling, Thinking,
         ThinkingAmount,
         fields::{Fields, Path},
     },
+    openai_service_tier,
 };
 
 /// Reads a request.
@@ -19,10 +20,12 @@ pub(crate) fn parse_request<'a>(body: Json<'a>, losses: &mut Losses) -> Result<R
     let old_limit = fields.count("max_tokens")?;
     let new_user = fields.text("safety_identifier")?;
     let old_user = fields.text("user")?;
+    let (tools, has_functions) = parse_tools::tools(&mut fields, losses)?;
     let request = Request {
         model: fields.need_text("model")?,
         messages: parse_messages(&mut fields, losses)?,
-        tools: parse_tools::tools(&mut fields, losses)?,
+        tools,
+        has_functions,
         tool_choice: parse_tools::choice(&mut fields, losses)?,
         parallel_tool_calls: fields.flag("parallel_tool_calls")?,
         max_tokens: new_limit.or(old_limit),
@@ -37,10 +40,10 @@ pub(crate) fn parse_request<'a>(body: Json<'a>, losses: &mut Losses) -> Result<R
         include_usage: include_usage(&mut fields, losses)?,
         user: new_user.or(old_user),
         metadata: fields.object("metadata")?.map(Json::Object),
-        service_tier: service_tier(&mut fields, losses)?,
+        service_tier: openai_service_tier::read(&mut fields, losses)?,
         prompt_cache_key: fields.text("prompt_cache_key")?,
         cache: cache(&mut fields, losses)?,
-        repeated: Vec::new(),
+        repeated: Repeated::default(),
     };
     modalities(&mut fields, losses)?;
     if fields.flag("store")? == Some(true) {
@@ -151,20 +154,6 @@ fn include_usage(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<boo
     options.ignore(&["include_obfuscation"]);
     options.finish(losses);
     Ok(include_usage)
-}
-
-fn service_tier(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Option<ServiceTier>, Error> {
-    Ok(match fields.text("service_tier")?.as_deref() {
-        None => None,
-        Some("auto") => Some(ServiceTier::Auto),
-        Some("default") => Some(ServiceTier::Standard),
-        Some("flex") => Some(ServiceTier::Flex),
-        Some("priority" | "fast") => Some(ServiceTier::Priority),
-        Some(_) => {
-            losses.lose_named("service_tier");
-            None
-        }
-    })
 }
 
 /// A prompt-cache marker: OpenRouter's, which is Anthropic's, or `OpenAI`'s own.

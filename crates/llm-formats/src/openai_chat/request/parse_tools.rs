@@ -11,18 +11,23 @@ use crate::{
     },
 };
 
-/// `tools`, and the deprecated `functions`.
-pub(super) fn tools<'a>(fields: &mut Fields<'a, '_>, losses: &mut Losses) -> Result<Vec<Tool<'a>>, Error> {
+/// `tools`, and the deprecated `functions`; and whether they are nothing but functions.
+pub(super) fn tools<'a>(
+    fields: &mut Fields<'a, '_>,
+    losses: &mut Losses,
+) -> Result<(Vec<Tool<'a>>, bool), Error> {
     let here = fields.path;
     let (path, old_path) = (here.member("tools"), here.member("functions"));
     let mut tools = Vec::new();
     for (index, json) in fields.array("tools")?.into_iter().enumerate() {
         tools.push(tool(Fields::of(json, path.item(index))?, losses)?);
     }
+    let has_tools = !tools.is_empty();
     for (index, json) in fields.array("functions")?.into_iter().enumerate() {
         tools.push(function(Fields::of(json, old_path.item(index))?, losses)?);
     }
-    Ok(tools)
+    let has_functions = !has_tools && !tools.is_empty();
+    Ok((tools, has_functions))
 }
 
 fn tool<'a>(mut fields: Fields<'a, '_>, losses: &mut Losses) -> Result<Tool<'a>, Error> {

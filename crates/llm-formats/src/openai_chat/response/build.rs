@@ -15,7 +15,7 @@ pub(in super::super) const BLANK_LINE: &str = "\n\n";
 /// Writes a whole answer.
 pub(crate) fn build_response<'a>(response: Response<'a>, asked: &Asked) -> Json<'a> {
     let choices =
-        response.choices.into_iter().zip(0_u64..).map(|(choice, index)| write_choice(choice, index));
+        response.choices.into_iter().zip(0_u64..).map(|(choice, index)| write_choice(choice, index, asked));
     let choices: Json<'_> = choices.collect();
     let head = complete(response.head, asked);
     Members::new()
@@ -34,7 +34,7 @@ pub(in super::super) fn complete<'a>(head: Head<'a>, asked: &Asked) -> Head<'a> 
     Head { id: or(head.id, &asked.id), model: or(head.model, &asked.model), ..head }
 }
 
-fn write_choice(choice: Choice<'_>, index: u64) -> Json<'_> {
+fn write_choice<'a>(choice: Choice<'a>, index: u64, asked: &Asked) -> Json<'a> {
     let (mut texts, mut refusals, mut thoughts, mut calls) = (vec![], vec![], vec![], vec![]);
     for part in choice.parts {
         match part.content {
@@ -43,7 +43,7 @@ fn write_choice(choice: Choice<'_>, index: u64) -> Json<'_> {
             Content::Reasoning(reasoning) => {
                 thoughts.extend(reasoning.texts.into_iter().filter(|text| !text.is_empty()));
             }
-            Content::ToolCall(call) => calls.push(write_call(call)),
+            Content::ToolCall(call) => calls.push(call),
             // An answer of this API has no place for them.
             Content::Media(_) | Content::ToolResult(_) => {}
         }
@@ -55,13 +55,18 @@ fn write_choice(choice: Choice<'_>, index: u64) -> Json<'_> {
         .with("content", text_or_null(text, has_refusal || !calls.is_empty()))
         .with("refusal", text_or_null(refusal, true))
         .with_some("reasoning_content", (!thoughts.is_empty()).then(|| thoughts.join(BLANK_LINE)))
-        .with("annotations", Vec::new())
-        .with_some("tool_calls", (!calls.is_empty()).then_some(calls));
+        .with("annotations", Vec::new());
+    let message = if asked.has_functions {
+        message.with_some("function_call", calls.into_iter().next().map(write_function))
+    } else {
+        let calls: Vec<_> = calls.into_iter().map(write_call).collect();
+        message.with_some("tool_calls", (!calls.is_empty()).then_some(calls))
+    };
     Members::new()
         .with("index", index)
         .with("message", message)
         .with("logprobs", logprobs::write(choice.logprobs))
-        .with("finish_reason", finish_reason(&choice.stop, has_refusal))
+        .with("finish_reason", finish_reason(&choice.stop, has_refusal, asked))
         .into()
 }
 
@@ -71,21 +76,29 @@ pub(in super::super) fn text_or_null<'a>(text: String, may_be_null: bool) -> Jso
 }
 
 fn write_call(call: ToolCall<'_>) -> Json<'_> {
-    let kind = if call.is_free_form { "custom" } else { "function" };
-    let tool = if call.is_free_form {
-        Members::new().with("name", call.name).with("input", call.arguments)
+    let ToolCall { id, name, arguments, is_free_form, seal } = call;
+    let kind = if is_free_form { "custom" } else { "function" };
+    let tool = if is_free_form {
+        Members::new().with("name", name).with("input", arguments)
     } else {
-        // Clients read JSON here, also of a tool that takes nothing.
-        let is_empty = call.arguments.trim().is_empty();
-        let arguments = if is_empty { call.arguments + "{}" } else { call.arguments };
-        Members::new().with("name", call.name).with("arguments", arguments)
+        function(name, arguments)
     };
     Members::new()
-        .with("id", call.id)
+        .with("id", id)
         .with("type", kind)
         .with(kind, tool)
-        .with_some("extra_content", call.seal.map(signature))
+        .with_some("extra_content", seal.map(signature))
         .into()
+}
+
+fn write_function(call: ToolCall<'_>) -> Members<'_> {
+    function(call.name, call.arguments)
+}
+
+fn function<'a>(name: Cow<'a, str>, arguments: Cow<'a, str>) -> Members<'a> {
+    // Clients read JSON here, also of a tool that takes nothing.
+    let arguments = if arguments.trim().is_empty() { arguments + "{}" } else { arguments };
+    Members::new().with("name", name).with("arguments", arguments)
 }
 
 /// The `extra_content` of a call, in which Gemini's compatible API has its seal.

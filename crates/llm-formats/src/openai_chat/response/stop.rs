@@ -2,7 +2,7 @@
 
 use crate::{
     json::{Json, Members},
-    neutral::Stop,
+    neutral::{Asked, Stop},
 };
 
 /// Takes the reason out of a choice; none while it goes on. What a choice consists of says more than some APIs do:
@@ -28,9 +28,10 @@ pub(in super::super) fn read_stop<'a>(
 }
 
 /// The reason in the words of this API. A refusal without words would look like an ordinary end.
-pub(in super::super) fn finish_reason(stop: &Stop<'_>, has_refusal: bool) -> &'static str {
+pub(in super::super) fn finish_reason(stop: &Stop<'_>, has_refusal: bool, asked: &Asked) -> &'static str {
     match stop {
         Stop::MaxTokens | Stop::ContextWindow => "length",
+        Stop::ToolCalls if asked.has_functions => "function_call",
         Stop::ToolCalls => "tool_calls",
         Stop::Filtered(_) => "content_filter",
         Stop::Refusal if !has_refusal => "content_filter",

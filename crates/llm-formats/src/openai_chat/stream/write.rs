@@ -92,7 +92,7 @@ impl StreamWriter {
             }
             Event::Stop { choice, stop } => {
                 let at = self.choice(choice, out);
-                self.choices[at].stop = Some(owned(stop));
+                self.choices[at].stop = Some(stop.into_owned());
             }
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Ping => out.extend_from_slice(b": ping\n\n"),
@@ -129,6 +129,9 @@ impl StreamWriter {
             PartKind::ToolCall { is_free_form: false, .. } => ("function", "arguments"),
         };
         let PartKind::ToolCall { id, name, is_free_form } = part else { return };
+        if self.asked.has_functions && choice.calls > 0 {
+            return choice.open = Open::Nothing;
+        }
         choice.open = if is_free_form { Open::Custom } else { Open::Function { has_arguments: false } };
         let call = Members::new()
             .with("index", choice.calls)
@@ -197,7 +200,7 @@ impl StreamWriter {
         self.is_over = true;
         for choice in &self.choices {
             if let Some(stop) = &choice.stop {
-                let reason = finish_reason(stop, choice.has_refusal);
+                let reason = finish_reason(stop, choice.has_refusal, &self.asked);
                 self.choice_chunk(choice.index, Members::new(), Json::Null, Some(reason), out);
             }
         }
@@ -208,8 +211,13 @@ impl StreamWriter {
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
-    fn call_delta(&self, index: u32, call: Members<'_>, out: &mut Vec<u8>) {
-        self.delta(index, Members::new().with("tool_calls", vec![Json::from(call)]), out);
+    fn call_delta(&self, index: u32, mut call: Members<'_>, out: &mut Vec<u8>) {
+        let delta = if self.asked.has_functions {
+            Members::new().with_some("function_call", call.take("function"))
+        } else {
+            Members::new().with("tool_calls", vec![Json::from(call)])
+        };
+        self.delta(index, delta, out);
     }
 
     fn delta(&self, index: u32, delta: Members<'_>, out: &mut Vec<u8>) {
@@ -266,19 +274,6 @@ impl Choice {
     /// A piece of the open call, without what it is a piece of.
     fn call(&self) -> Members<'static> {
         Members::new().with("index", self.calls.saturating_sub(1))
-    }
-}
-
-fn owned(stop: Stop<'_>) -> Stop<'static> {
-    match stop {
-        Stop::End => Stop::End,
-        Stop::MaxTokens => Stop::MaxTokens,
-        Stop::ContextWindow => Stop::ContextWindow,
-        Stop::Sequence(text) => Stop::Sequence(text.map(|text| text.into_owned().into())),
-        Stop::ToolCalls => Stop::ToolCalls,
-        Stop::Refusal => Stop::Refusal,
-        Stop::Filtered(word) => Stop::Filtered(word.into_owned().into()),
-        Stop::Paused => Stop::Paused,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::data;
 use crate::neutral::{
-    Choice, Content, Event, Part, PartKind, Reasoning, Response, Seal, Stop, TokenLogprob, ToolCall,
+    Choice, Content, Event, Part, PartKind, Reasoning, Response, Seal, TokenLogprob, ToolCall,
 };
 
 /// The answer that chunks amount to, in the shape of one that is not streamed.
@@ -116,7 +116,7 @@ pub(super) fn response_of(events: Vec<Event<'_>>) -> (Response<'static>, bool) {
             }
             Event::Stop { choice, stop } => {
                 assert!(!open.contains_key(&choice), "a choice ends after its parts");
-                choices.entry(choice).or_default().stop = owned(stop);
+                choices.entry(choice).or_default().stop = stop.into_owned();
             }
             Event::Usage(usage) => answer.usage = Some(usage),
             Event::Ping => {}
@@ -163,19 +163,6 @@ fn begun(part: PartKind<'_>) -> Part<'static> {
         }),
     }
     .into()
-}
-
-fn owned(stop: Stop<'_>) -> Stop<'static> {
-    match stop {
-        Stop::End => Stop::End,
-        Stop::MaxTokens => Stop::MaxTokens,
-        Stop::ContextWindow => Stop::ContextWindow,
-        Stop::Sequence(text) => Stop::Sequence(text.map(|text| text.into_owned().into())),
-        Stop::ToolCalls => Stop::ToolCalls,
-        Stop::Refusal => Stop::Refusal,
-        Stop::Filtered(word) => Stop::Filtered(word.into_owned().into()),
-        Stop::Paused => Stop::Paused,
-    }
 }
 
 /// The events of an answer, the choices taking turns, and words cut into pieces.

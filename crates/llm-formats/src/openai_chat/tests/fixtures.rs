@@ -8,14 +8,15 @@ use super::{
     data, parsed, read, story, written,
 };
 use crate::{
+    fixtures::{self, STORIES},
+    format::Format,
     json::Json,
     neutral::{ApiError, Asked, Event, Losses},
     openai_chat::{StreamReader, build_request, build_response, parse_error, parse_request, parse_response},
 };
 
 fn fixture(story: &str, file: &str) -> String {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
-    std::fs::read_to_string(format!("{folder}/{story}/openai_chat/{file}")).unwrap()
+    fixtures::read(story, Format::OpenAiChat, file)
 }
 
 fn asked(story: &str) -> Asked {
@@ -44,7 +45,7 @@ fn contains(real: &Value, ours: &Value) -> bool {
 
 #[test]
 fn requests_are_read_and_written() {
-    for story in story::STORIES {
+    for story in STORIES {
         let real = fixture(story, "request.json");
 
         let (request, losses) = parsed(&real);
@@ -59,7 +60,7 @@ fn requests_are_read_and_written() {
 
 #[test]
 fn answers_are_read_and_written() {
-    for story in story::STORIES {
+    for story in STORIES {
         let real = fixture(story, "response.json");
 
         let answer = parse_response(Json::parse(real.as_bytes()).unwrap(), &asked(story)).unwrap();
@@ -73,7 +74,7 @@ fn answers_are_read_and_written() {
 
 #[test]
 fn streams_are_read_and_written() {
-    for story in story::STORIES {
+    for story in STORIES {
         let real = fixture(story, "stream.sse");
 
         let events = read(&asked(story), data(&real));
@@ -104,7 +105,7 @@ fn errors_are_read() {
 proptest! {
     #[test]
     fn a_spoilt_fixture_is_taken_too(
-        story in prop::sample::select(story::STORIES.to_vec()),
+        story in prop::sample::select(STORIES.to_vec()),
         file in prop::sample::select(vec!["request.json", "response.json", "stream.sse"]),
         at in any::<prop::sample::Index>(),
         with in prop::sample::select(vec!["null", "7", "\"\"", "[]", "{}", "\"", ","]),

@@ -4,11 +4,9 @@ use std::borrow::Cow;
 
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::{
-    neutral::{
-        Choice, Content, Head, Part, Reasoning, Response, Seal, SealMaker, Stop, TokenLogprob, ToolCall,
-    },
-    usage::Usage,
+use crate::neutral::{
+    Choice, Content, Head, Part, Reasoning, Response, Stop, TokenLogprob, ToolCall,
+    arbitrary::{seal, usage},
 };
 
 type Text = Cow<'static, str>;
@@ -19,16 +17,6 @@ fn text() -> impl Strategy<Value = Text> {
 
 fn word() -> impl Strategy<Value = Text> {
     "[a-z_]{1,8}".prop_map(Cow::from)
-}
-
-fn seal() -> impl Strategy<Value = Seal<'static>> {
-    let maker = prop::sample::select(vec![
-        SealMaker::Anthropic,
-        SealMaker::AnthropicRedacted,
-        SealMaker::Gemini,
-        SealMaker::OpenAi,
-    ]);
-    (maker, "[A-Za-z0-9+/=]{1,12}").prop_map(|(maker, data)| Seal { maker, data: data.into() })
 }
 
 fn reasoning() -> impl Strategy<Value = Reasoning<'static>> {
@@ -90,16 +78,7 @@ fn choice() -> impl Strategy<Value = Choice<'static>> {
 pub(super) fn response() -> impl Strategy<Value = Response<'static>> {
     let head = (word(), word(), 0..4_000_000_000_u64);
     let head = head.prop_map(|(id, model, created)| Head { id, model, created: Some(created) });
-    let usage = prop::array::uniform5(0..1_000_000_u64).prop_map(
-        |[input, cached_read, cache_write, output, reasoning]| Usage {
-            input,
-            cached_read,
-            cache_write,
-            output,
-            reasoning,
-        },
-    );
-    (head, vec(choice(), 1..4), option::of(usage)).prop_map(|(head, choices, usage)| Response {
+    (head, vec(choice(), 1..4), option::of(usage())).prop_map(|(head, choices, usage)| Response {
         head,
         choices,
         usage,

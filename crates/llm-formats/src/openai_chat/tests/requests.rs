@@ -6,9 +6,9 @@ use super::parsed;
 use crate::{
     json::Json,
     neutral::{
-        Cache, Content, Effort, Losses, Media, MediaKind, Message, Output, Part, Reasoning, Request, Role,
-        Sampling, Seal, SealMaker, ServiceTier, Source, Thinking, ThinkingAmount, Tool, ToolCall, ToolChoice,
-        ToolInput, ToolResult,
+        Asked, Cache, Content, Effort, Losses, Media, MediaKind, Message, Output, Part, Reasoning, Request,
+        Role, Sampling, Seal, SealMaker, ServiceTier, Source, Thinking, ThinkingAmount, Tool, ToolCall,
+        ToolChoice, ToolInput, ToolResult,
     },
     openai_chat::build_request,
 };
@@ -195,6 +195,7 @@ fn deprecated_functions_are_tools() {
 
     let request = request.unwrap();
     assert_eq!((&*request.tools[0].name, losses.len()), ("look", 0));
+    assert!(Asked::of(&request, String::new(), 0).has_functions);
     assert_eq!(request.tool_choice, Some(ToolChoice::Tool("look".into())));
     let (again, _) = built(request);
     assert_eq!(again["messages"][1]["tool_calls"][0]["id"], again["messages"][2]["tool_call_id"]);

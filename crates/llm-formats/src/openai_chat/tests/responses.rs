@@ -2,8 +2,8 @@
 
 use crate::{
     json::Json,
-    neutral::{Asked, Choice, Content, Part, Reasoning, Stop, ToolCall},
-    openai_chat::parse_response,
+    neutral::{Asked, Choice, Content, Part, Reasoning, Response, Stop, ToolCall},
+    openai_chat::{build_response, parse_response},
 };
 
 fn asked() -> Asked {
@@ -85,4 +85,31 @@ fn an_error_in_place_of_an_answer_is_told() {
     );
     assert_eq!(error("{}"), "`choices` is missing");
     assert_eq!(error("[]"), "the body must be an object");
+}
+
+#[test]
+fn a_client_of_the_deprecated_functions_gets_one_function_call() {
+    let call = |name: &'static str| {
+        let call = ToolCall {
+            id: "c".into(),
+            name: name.into(),
+            arguments: "".into(),
+            is_free_form: false,
+            seal: None,
+        };
+        Content::ToolCall(call).into()
+    };
+    let choice =
+        Choice { parts: vec![call("look"), call("find")], stop: Stop::ToolCalls, ..Choice::default() };
+    let asked = Asked { has_functions: true, ..asked() };
+
+    let text = build_response(Response { choices: vec![choice], ..Response::default() }, &asked).to_vec();
+
+    let answer: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["message"]["function_call"], serde_json::json!({ "name": "look", "arguments": "{}" }));
+    assert_eq!(
+        (&choice["message"]["tool_calls"], &choice["finish_reason"]),
+        (&serde_json::Value::Null, &serde_json::json!("function_call"))
+    );
 }

@@ -10,23 +10,6 @@ use crate::{
     usage::Usage,
 };
 
-/// All of them, without the one of the error.
-pub(super) const STORIES: [&str; 13] = [
-    "text",
-    "multi_turn",
-    "system",
-    "image",
-    "one_tool",
-    "parallel_tools",
-    "tool_result",
-    "reasoning",
-    "structured_output",
-    "stop_sequence",
-    "max_tokens",
-    "refusal",
-    "usage",
-];
-
 const PERSON: &str = r#"{"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},"required":["name","age"],"additionalProperties":false}"#;
 const CITY: &str = r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#;
 

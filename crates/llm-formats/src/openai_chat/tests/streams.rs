@@ -243,3 +243,25 @@ fn an_error_is_told_and_nothing_after_it() {
     );
     assert_eq!(events.next(), None);
 }
+
+#[test]
+fn a_client_of_the_deprecated_functions_gets_the_pieces_of_one_function_call() {
+    let call = |name: &'static str| {
+        let part = PartKind::ToolCall { id: "c".into(), name: name.into(), is_free_form: false };
+        let piece = |text: &'static str| Event::Piece { choice: 0, text: text.into() };
+        [Event::PartStart { choice: 0, part }, piece("{\"n\""), piece(":1}"), Event::PartEnd { choice: 0 }]
+    };
+    let end = [Event::Stop { choice: 0, stop: Stop::ToolCalls }, Event::End];
+    let events = [begun()].into_iter().chain(call("look")).chain(call("find")).chain(end);
+
+    let stream = written(&Asked { has_functions: true, ..asked() }, events.collect());
+
+    let deltas = stream.matches(r#""function_call":{"#).count();
+    assert_eq!(
+        (deltas, stream.contains("find"), stream.contains("tool_calls")),
+        (3, false, false),
+        "{stream}"
+    );
+    assert!(stream.contains(r#"{"function_call":{"name":"look","arguments":""}}"#), "{stream}");
+    assert!(stream.contains(r#""finish_reason":"function_call""#), "{stream}");
+}

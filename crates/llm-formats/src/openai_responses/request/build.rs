@@ -6,9 +6,10 @@ use super::build_items::Items;
 use crate::{
     json::{Json, Members},
     neutral::{
-        Cache, Content, Effort, Error, Losses, Message, Output, Request, Role, ServiceTier, Thinking,
-        ThinkingAmount, Tool, ToolChoice, ToolInput,
+        Cache, Content, Effort, Error, Losses, Message, Output, Request, Role, Thinking, ThinkingAmount,
+        Tool, ToolChoice, ToolInput,
     },
+    openai_service_tier,
 };
 
 /// Writes a request. Nothing is to be stored: what the model thought comes back sealed instead.
@@ -42,7 +43,7 @@ pub(crate) fn build_request<'a>(mut request: Request<'a>, losses: &mut Losses) -
         .with_some("text", text(request.output, request.verbosity.map(Json::from)))
         .with_some("metadata", request.metadata)
         .with_some("safety_identifier", request.user)
-        .with_some("service_tier", request.service_tier.map(service_tier))
+        .with_some("service_tier", request.service_tier.map(openai_service_tier::name))
         .with_some("prompt_cache_key", request.prompt_cache_key)
         .with("store", false)
         .with_some("include", (!include.is_empty()).then_some(include))
@@ -157,13 +158,4 @@ fn text<'a>(output: Output<'a>, verbosity: Option<Json<'a>>) -> Option<Json<'a>>
     };
     let text = Members::new().with_some("format", format).with_some("verbosity", verbosity);
     (!text.is_empty()).then(|| text.into())
-}
-
-fn service_tier(tier: ServiceTier) -> &'static str {
-    match tier {
-        ServiceTier::Auto => "auto",
-        ServiceTier::Standard => "default",
-        ServiceTier::Flex => "flex",
-        ServiceTier::Priority => "priority",
-    }
 }

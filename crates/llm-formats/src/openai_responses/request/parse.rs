@@ -1,5 +1,7 @@
 //! What a client asks.
 
+use std::sync::Arc;
+
 use super::{
     parse_items::Conversation,
     parse_tools::{parse_tool_choice, parse_tools},
@@ -7,10 +9,11 @@ use super::{
 use crate::{
     json::{Json, Members},
     neutral::{
-        Effort, Error, Logprobs, Losses, Message, Output, Part, Request, Role, Sampling, ServiceTier,
-        Thinking, ThinkingAmount,
+        Effort, Error, Logprobs, Losses, Message, Output, Part, Repeated, Request, Role, Sampling, Thinking,
+        ThinkingAmount,
         fields::{Fields, Path},
     },
+    openai_service_tier,
 };
 
 /// The members that the answer repeats.
@@ -59,7 +62,7 @@ pub(crate) fn parse_request<'a>(body: Json<'a>, losses: &mut Losses) -> Result<R
     let user = fields.text("user")?;
     request.user = fields.text("safety_identifier")?.or(user);
     request.metadata = fields.object("metadata")?.filter(|notes| !notes.is_empty()).map(Json::Object);
-    request.service_tier = parse_service_tier(&mut fields, losses)?;
+    request.service_tier = openai_service_tier::read(&mut fields, losses)?;
     request.prompt_cache_key = fields.text("prompt_cache_key")?;
     ignore_defaults(&mut fields, losses)?;
     fields.finish(losses);
@@ -67,29 +70,29 @@ pub(crate) fn parse_request<'a>(body: Json<'a>, losses: &mut Losses) -> Result<R
 }
 
 /// Tools that stand among the items are as good as those that stand beside them.
-fn repeated(body: &Json<'_>) -> Vec<(&'static str, Json<'static>)> {
-    let Some(body) = body.as_object() else { return Vec::new() };
-    let own = |name| body.get(name).filter(|value| !value.is_null()).cloned().map(Json::into_owned);
+fn repeated(body: &Json<'_>) -> Repeated {
+    let Some(body) = body.as_object() else { return Repeated::default() };
+    let own = |name| body.get(name).filter(|value| !value.is_null()).map(Json::to_static);
     let mut repeated: Vec<_> = REPEATED.into_iter().filter_map(|name| Some((name, own(name)?))).collect();
-    let Some(Json::Array(items)) = body.get("input") else { return repeated };
+    let Some(Json::Array(items)) = body.get("input") else { return Arc::new(repeated) };
     let more = items
         .iter()
         .filter_map(Json::as_object)
         .filter(|item| matches!(item.get("type"), Some(Json::String(kind)) if kind == "additional_tools"));
     let more: Vec<_> = more
         .filter_map(|item| match item.get("tools") {
-            Some(Json::Array(tools)) => Some(tools.clone()),
+            Some(Json::Array(tools)) => Some(tools),
             _ => None,
         })
         .flatten()
-        .map(Json::into_owned)
+        .map(Json::to_static)
         .collect();
     match repeated.iter_mut().find(|(name, _)| *name == "tools") {
         Some((_, Json::Array(tools))) => tools.extend(more),
         None if !more.is_empty() => repeated.push(("tools", Json::Array(more))),
         _ => {}
     }
-    repeated
+    Arc::new(repeated)
 }
 
 /// What the real API looks up in what it stored.
@@ -210,21 +213,4 @@ fn parse_format<'a>(format: Members<'a>, path: Path<'_>, losses: &mut Losses) ->
     };
     format.finish(losses);
     Ok(output)
-}
-
-fn parse_service_tier(
-    fields: &mut Fields<'_, '_>,
-    losses: &mut Losses,
-) -> Result<Option<ServiceTier>, Error> {
-    Ok(match fields.text("service_tier")?.as_deref() {
-        None => None,
-        Some("auto") => Some(ServiceTier::Auto),
-        Some("default") => Some(ServiceTier::Standard),
-        Some("flex") => Some(ServiceTier::Flex),
-        Some("priority" | "fast") => Some(ServiceTier::Priority),
-        Some(_) => {
-            losses.lose_named("service_tier");
-            None
-        }
-    })
 }

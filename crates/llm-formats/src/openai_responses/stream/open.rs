@@ -189,7 +189,7 @@ impl Open {
     pub(super) fn logprobs(&mut self, tokens: Vec<TokenLogprob<'_>>, place: &mut Place<'_>) {
         if let Self::Message { id, content, part: Some(words) } = self {
             let logprobs: Vec<_> =
-                tokens.into_iter().map(|token| items::logprob(token).into_owned()).collect();
+                tokens.into_iter().map(|token| items::logprob(token).to_static()).collect();
             words.logprobs.extend(logprobs.iter().cloned());
             words.delta("", logprobs, id, content.len(), place);
         }
@@ -204,7 +204,7 @@ impl Open {
         let done = Members::new().with("content_index", index).with(member, &*words.text);
         let done = if words.is_refusal { done } else { done.with("logprobs", words.logprobs.clone()) };
         place.event(&format!("response.{event}.done"), id, done);
-        let whole = words.part().into_owned();
+        let whole = words.part().to_static();
         let done = Members::new().with("content_index", index).with("part", whole.clone());
         place.event("response.content_part.done", id, done);
         content.push(whole);

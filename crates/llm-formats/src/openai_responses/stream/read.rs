@@ -92,7 +92,7 @@ impl StreamReader {
                 let why = "tells too much of one item before another one is whole";
                 return Err(Error::Invalid { path: "output_index".into(), why: why.into() });
             }
-            self.waiting.entry(place).or_default().push(Json::Object(event).into_owned());
+            self.waiting.entry(place).or_default().push(Json::Object(event).to_static());
             return Ok(());
         }
         self.tell(place, event, on_event);

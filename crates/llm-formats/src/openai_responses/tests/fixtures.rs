@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::{fixtures, format::Format};
 
 /// Members that only the provider can know, or that say nothing.
 const UNKNOWABLE: [&str; 7] = [
@@ -16,8 +17,7 @@ const UNKNOWABLE: [&str; 7] = [
 ];
 
 fn fixture(case: &str, file: &str) -> String {
-    let root = env!("CARGO_MANIFEST_DIR");
-    std::fs::read_to_string(format!("{root}/tests/fixtures/{case}/openai_responses/{file}")).unwrap()
+    fixtures::read(case, Format::OpenAiResponses, file)
 }
 
 /// Whether everything that stands in the expected tree stands in the found one, as far as we can know it.

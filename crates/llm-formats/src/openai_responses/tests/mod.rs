@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn json(text: &str) -> Json<'static> {
-    Json::parse(text.as_bytes()).unwrap().into_owned()
+    Json::parse(text.as_bytes()).unwrap().to_static()
 }
 
 /// A JSON text as a tree in which the order of members does not count.
@@ -98,7 +98,7 @@ fn joined(events: Vec<Event<'_>>) -> Response<'static> {
                 choice.parts.push(begun(part));
             }
             Event::PartEnd { .. } => assert!(std::mem::replace(&mut is_open, false), "no part is open"),
-            Event::Stop { stop, .. } => choice.stop = owned_stop(stop),
+            Event::Stop { stop, .. } => choice.stop = stop.into_owned(),
             Event::Usage(usage) => response.usage = Some(usage),
             Event::Logprobs { tokens, .. } => {
                 choice.logprobs.extend(tokens.into_iter().map(random::owned_logprob));
@@ -148,18 +148,5 @@ fn add(content: &mut Content<'static>, event: Event<'_>) {
             reasoning.seal = Some(Seal { maker: seal.maker, data: seal.data.into_owned().into() });
         }
         (content, event) => panic!("{event:?} in {content:?}"),
-    }
-}
-
-fn owned_stop(stop: Stop<'_>) -> Stop<'static> {
-    match stop {
-        Stop::Filtered(word) => Stop::Filtered(word.into_owned().into()),
-        Stop::Sequence(text) => Stop::Sequence(text.map(|text| text.into_owned().into())),
-        Stop::End => Stop::End,
-        Stop::MaxTokens => Stop::MaxTokens,
-        Stop::ContextWindow => Stop::ContextWindow,
-        Stop::ToolCalls => Stop::ToolCalls,
-        Stop::Refusal => Stop::Refusal,
-        Stop::Paused => Stop::Paused,
     }
 }

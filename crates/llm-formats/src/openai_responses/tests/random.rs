@@ -5,18 +5,13 @@ use std::borrow::Cow;
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::neutral::{Head, TokenLogprob};
-
-const MAKERS: [SealMaker; 4] =
-    [SealMaker::Anthropic, SealMaker::AnthropicRedacted, SealMaker::Gemini, SealMaker::OpenAi];
+use crate::neutral::{
+    Head, TokenLogprob,
+    arbitrary::{seal, usage},
+};
 
 fn words() -> impl Strategy<Value = String> {
     "[a-z \"\\\\\n\u{e9}\u{1f600}]{1,12}"
-}
-
-fn seal() -> impl Strategy<Value = Seal<'static>> {
-    (prop::sample::select(&MAKERS[..]), "[a-zA-Z0-9+/=]{1,12}")
-        .prop_map(|(maker, data)| Seal { maker, data: data.into() })
 }
 
 fn part() -> impl Strategy<Value = Part<'static>> {
@@ -48,18 +43,6 @@ fn stop() -> impl Strategy<Value = Stop<'static>> {
         Stop::Paused,
     ];
     prop::sample::select(stops.to_vec())
-}
-
-fn usage() -> impl Strategy<Value = Usage> {
-    [0..1000_u64, 0..1000, 0..1000, 0..1000, 0..1000].prop_map(
-        |[input, cached_read, cache_write, output, reasoning]| Usage {
-            input,
-            cached_read,
-            cache_write,
-            output,
-            reasoning,
-        },
-    )
 }
 
 fn logprob() -> impl Strategy<Value = TokenLogprob<'static>> {

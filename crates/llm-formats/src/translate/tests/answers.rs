@@ -165,7 +165,7 @@ proptest! {
             let (stream, is_whole) = streamed(&translation, &stream, &sizes);
             let at_once = translation.answer_as_stream(&whole).unwrap();
 
-            let expected = told(formats::parse_response(client, Json::parse(&answer).unwrap().into_owned(), &asked()).unwrap(), has_chat);
+            let expected = told(formats::parse_response(client, Json::parse(&answer).unwrap().to_static(), &asked()).unwrap(), has_chat);
             for stream in [&stream, &at_once] {
                 let (streamed, over) = assemble::read(client, stream);
                 prop_assert_eq!((is_whole, over), (true, Over::End), "{:?} on {:?}", client, api);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     format::Format,
-    neutral::{Choice, Content, Event, Part, PartKind, Reasoning, Response, Seal, Stop, ToolCall},
+    neutral::{Choice, Content, Event, Part, PartKind, Reasoning, Response, Seal, ToolCall},
     sse::SseReader,
     translate::{stream::Reader, tests::asked},
 };
@@ -96,7 +96,7 @@ impl Answer {
             }
             Event::Stop { choice, stop } => {
                 assert!(!self.open.contains(&choice), "a part is open");
-                self.choice(choice).stop = owned_stop(stop);
+                self.choice(choice).stop = stop.into_owned();
             }
             Event::Usage(usage) => self.response.usage = Some(usage),
             Event::Logprobs { .. } | Event::Ping => {}
@@ -123,17 +123,4 @@ fn begun(part: PartKind<'_>) -> Content<'static> {
 
 fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     text.into_owned().into()
-}
-
-fn owned_stop(stop: Stop<'_>) -> Stop<'static> {
-    match stop {
-        Stop::End => Stop::End,
-        Stop::MaxTokens => Stop::MaxTokens,
-        Stop::ContextWindow => Stop::ContextWindow,
-        Stop::Sequence(text) => Stop::Sequence(text.map(owned)),
-        Stop::ToolCalls => Stop::ToolCalls,
-        Stop::Refusal => Stop::Refusal,
-        Stop::Filtered(word) => Stop::Filtered(owned(word)),
-        Stop::Paused => Stop::Paused,
-    }
 }

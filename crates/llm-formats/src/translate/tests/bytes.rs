@@ -1,6 +1,6 @@
 //! No bytes do harm, and every stream that begins is brought to an end that the client knows.
 
-use std::{fs, path::PathBuf, sync::LazyLock};
+use std::{fs, sync::LazyLock};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     endpoint::{Call, Operation},
+    fixtures::{self, STORIES},
     format::Format,
     translate::translate_request,
 };
@@ -134,26 +135,14 @@ fn alter(value: &mut Value, left: &mut usize, change: &Change) -> bool {
     false
 }
 
-fn name(format: Format) -> &'static str {
-    match format {
-        Format::OpenAiChat => "openai_chat",
-        Format::OpenAiResponses => "openai_responses",
-        Format::Anthropic => "anthropic",
-        Format::Gemini => "gemini",
-    }
-}
-
 /// The story of every fixture, each as file name and text, by format.
-static FIXTURES: LazyLock<Vec<(Format, String, Vec<u8>)>> = LazyLock::new(|| {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut stories: Vec<_> = fs::read_dir(root).unwrap().map(|story| story.unwrap().path()).collect();
-    stories.sort_unstable();
+static FIXTURES: LazyLock<Vec<(Format, &str, Vec<u8>)>> = LazyLock::new(|| {
     let mut files = Vec::new();
-    for story in stories {
+    for story in STORIES.into_iter().chain(["error"]) {
         for format in Format::ALL {
             for file in ["request.json", "response.json", "stream.sse"] {
-                if let Ok(text) = fs::read(story.join(name(format)).join(file)) {
-                    files.push((format, file.to_owned(), text));
+                if let Ok(text) = fs::read(fixtures::path(story, fixtures::name(format), file)) {
+                    files.push((format, file, text));
                 }
             }
         }
@@ -164,7 +153,7 @@ static FIXTURES: LazyLock<Vec<(Format, String, Vec<u8>)>> = LazyLock::new(|| {
 fn fixture(format: Format, file: &str, which: Index) -> Vec<u8> {
     let of_kind: Vec<_> = FIXTURES
         .iter()
-        .filter(|(of, name, _)| *of == format && name == file)
+        .filter(|(of, name, _)| *of == format && *name == file)
         .map(|(_, _, text)| text)
         .collect();
     (*which.get(&of_kind)).clone()

@@ -3,6 +3,7 @@
 mod answers;
 mod assemble;
 mod bytes;
+mod pairs;
 
 use super::Translation;
 use crate::{

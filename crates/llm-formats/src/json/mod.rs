@@ -3,12 +3,15 @@
 //!
 //! Members keep their order, which matters to models that read a schema. Strings without escapes are not copied.
 
+mod read;
+mod words;
+mod write;
+
 use std::{borrow::Cow, fmt};
 
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
-    ser::{SerializeMap as _, SerializeSeq as _},
 };
 use serde_json::Number;
 
@@ -40,7 +43,9 @@ impl<'a> Json<'a> {
     /// # Errors
     /// Says where the text stops to be JSON. Nesting deeper than 128 levels is refused.
     pub fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(text)
+        // A text that is not even UTF-8 is refused with the position of its fault.
+        let Ok(text) = std::str::from_utf8(text) else { return serde_json::from_slice(text) };
+        read::tree(text).map_or_else(|| serde_json::from_str(text), Ok)
     }
 
     /// Its text.
@@ -52,8 +57,7 @@ impl<'a> Json<'a> {
 
     /// Appends its text.
     pub fn write(&self, out: &mut Vec<u8>) {
-        // Names are strings and a vector takes every byte: neither of the errors there are can come.
-        let _ = serde_json::to_writer(out, self);
+        write::value(self, out);
     }
 
     /// The text of a string.
@@ -94,19 +98,18 @@ impl<'a> Json<'a> {
     }
 
     /// The same, borrowing from nothing.
-    pub fn into_owned(self) -> Json<'static> {
+    pub fn to_static(&self) -> Json<'static> {
         match self {
             Self::Null => Json::Null,
-            Self::Bool(value) => Json::Bool(value),
-            Self::Number(number) => Json::Number(number),
-            Self::String(text) => Json::String(Cow::Owned(text.into_owned())),
-            Self::Array(items) => Json::Array(items.into_iter().map(Json::into_owned).collect()),
-            Self::Object(Members(members)) => Json::Object(Members(
-                members
-                    .into_iter()
-                    .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
-                    .collect(),
-            )),
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Number(number) => Json::Number(number.clone()),
+            Self::String(text) => Json::String(Cow::Owned(text.to_string())),
+            Self::Array(items) => items.iter().map(Json::to_static).collect(),
+            Self::Object(members) => {
+                let owned =
+                    members.iter().map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_static()));
+                Json::Object(owned.collect())
+            }
         }
     }
 }
@@ -249,31 +252,6 @@ impl<'a> FromIterator<Json<'a>> for Json<'a> {
     }
 }
 
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => to.serialize_unit(),
-            Self::Bool(value) => to.serialize_bool(*value),
-            Self::Number(number) => number.serialize(to),
-            Self::String(text) => to.serialize_str(text),
-            Self::Array(items) => {
-                let mut array = to.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    array.serialize_element(item)?;
-                }
-                array.end()
-            }
-            Self::Object(Members(members)) => {
-                let mut object = to.serialize_map(Some(members.len()))?;
-                for (name, value) in members {
-                    object.serialize_entry(name, value)?;
-                }
-                object.end()
-            }
-        }
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Tree)
@@ -373,6 +351,17 @@ mod tests {
             (number("7"), number("7.0"), number("7.5"), number("-1"), number("1e300")),
             (Some(7), Some(7), None, None, None)
         );
+    }
+
+    #[test]
+    fn a_number_is_the_same_after_it_was_written_and_read_again() {
+        for text in
+            ["999999999993999999999999999399999999996204", "1.2345678901234567e-7", "9007199254740993"]
+        {
+            let written = Json::parse(text.as_bytes()).unwrap().to_vec();
+            assert_eq!(Json::parse(&written).unwrap().to_vec(), written, "{text}");
+            assert_eq!(text.parse::<f64>(), String::from_utf8(written).unwrap().parse(), "{text}");
+        }
     }
 
     proptest! {

@@ -4,44 +4,20 @@
 //! gets of that client's request, and what the client gets of the API's answer. `UPDATE_FIXTURES=1` writes the latter
 //! anew, to be read before they are committed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "assertions")]
+use std::fs;
 
-use std::{fs, path::PathBuf};
-
-use llm_formats::{
-    Format,
-    endpoint::Call,
-    translate::{TranslatedRequest, translate_request},
-};
 use serde_json::{Value, json};
 
-const STORIES: [&str; 14] = [
-    "text",
-    "multi_turn",
-    "system",
-    "image",
-    "one_tool",
-    "parallel_tools",
-    "tool_result",
-    "reasoning",
-    "structured_output",
-    "stop_sequence",
-    "max_tokens",
-    "refusal",
-    "error",
-    "usage",
-];
+use super::pairs;
+use crate::{
+    endpoint::Call,
+    fixtures::{self, STORIES, name},
+    format::Format,
+    translate::{TranslatedRequest, translate_request},
+};
+
 const REQUEST_ID: &str = "0198c0de-0000-7000-8000-000000000001";
 const NOW: u64 = 1_767_225_600;
-
-fn name(format: Format) -> &'static str {
-    match format {
-        Format::OpenAiChat => "openai_chat",
-        Format::OpenAiResponses => "openai_responses",
-        Format::Anthropic => "anthropic",
-        Format::Gemini => "gemini",
-    }
-}
 
 fn model(format: Format) -> &'static str {
     match format {
@@ -64,18 +40,9 @@ fn call(client: Format, is_stream: bool) -> Call {
     Call::of(false, rest, query, client).unwrap()
 }
 
-fn fixture(story: &str, folder: &str, file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(story).join(folder).join(file)
-}
-
-fn read(story: &str, folder: &str, file: &str) -> Vec<u8> {
-    let path = fixture(story, folder, file);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 /// Compares with a golden file, or writes it.
 fn check(story: &str, pair: &str, file: &str, text: &str, problems: &mut Vec<String>) {
-    let path = fixture(story, pair, file);
+    let path = fixtures::path(story, pair, file);
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -91,7 +58,7 @@ fn pretty(value: &Value) -> String {
 fn translated(story: &str, client: Format, api: Format, is_stream: bool) -> TranslatedRequest {
     // Any request may fail.
     let asking = if story == "error" { "text" } else { story };
-    let mut request: Value = serde_json::from_slice(&read(asking, name(client), "request.json")).unwrap();
+    let mut request: Value = serde_json::from_str(&fixtures::read(asking, client, "request.json")).unwrap();
     if is_stream && client != Format::Gemini {
         request["stream"] = json!(true);
     }
@@ -104,22 +71,17 @@ fn translated(story: &str, client: Format, api: Format, is_stream: bool) -> Tran
 fn stream(story: &str, client: Format, api: Format, piece: usize) -> String {
     let mut translator = translated(story, client, api, true).translation.stream();
     let mut out = Vec::new();
-    for piece in read(story, name(api), "stream.sse").chunks(piece) {
+    for piece in fixtures::read(story, api, "stream.sse").as_bytes().chunks(piece) {
         translator.feed(piece, &mut out);
     }
     translator.finish(&mut out);
     String::from_utf8(out).unwrap()
 }
 
-fn pairs() -> impl Iterator<Item = (Format, Format)> {
-    let all = |client| Format::ALL.into_iter().map(move |api| (client, api));
-    Format::ALL.into_iter().flat_map(all).filter(|(client, api)| client != api)
-}
-
 #[test]
 fn every_story_goes_through_every_pair() {
     let mut problems = Vec::new();
-    for story in STORIES {
+    for story in STORIES.into_iter().chain(["error"]) {
         for (client, api) in pairs() {
             let pair = format!("{}-on-{}", name(client), name(api));
             let request = translated(story, client, api, false);
@@ -127,12 +89,12 @@ fn every_story_goes_through_every_pair() {
             let told = json!({ "path": request.path, "dropped": request.losses.names(), "body": body });
             check(story, &pair, "request.json", &pretty(&told), &mut problems);
 
-            let answer = read(story, name(api), "response.json");
+            let answer = fixtures::read(story, api, "response.json");
             let answer = if story == "error" {
-                let (status, body) = request.translation.error(429, &answer, REQUEST_ID);
+                let (status, body) = request.translation.error(429, answer.as_bytes(), REQUEST_ID);
                 json!({ "status": status, "body": serde_json::from_slice::<Value>(&body).unwrap() })
             } else {
-                serde_json::from_slice(&request.translation.answer(&answer).unwrap()).unwrap()
+                serde_json::from_slice(&request.translation.answer(answer.as_bytes()).unwrap()).unwrap()
             };
             check(story, &pair, "response.json", &pretty(&answer), &mut problems);
 
