@@ -1,6 +1,8 @@
 //! What every [`Cache`] must do. Each case gets a cache that nobody used before.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "assertions")]
 
+mod ledger;
+
 use std::{
     sync::{Arc, Barrier},
     thread,
@@ -17,17 +19,24 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+pub use ledger::*;
+
 /// Expands to one test per case of this suite. `fresh` names an async function that answers a cache nobody used
-/// before, in anything that dereferences to it: a `Box`, or a guard that cleans up when it is dropped. Attributes go
-/// to every test: `cache_contract!(#[ignore = "needs TEST_REDIS_URL"] fresh)`.
+/// before, in anything that dereferences to it: a `Box`, or a guard that cleans up when it is dropped.
 #[macro_export]
 macro_rules! cache_contract {
-    ($(#[$attribute:meta])* $fresh:ident) => {
-        $crate::cache_contract! { @each [$(#[$attribute])*] $fresh:
+    ($fresh:ident) => {
+        $crate::cache_contract! { @each $fresh:
             concurrent_turns_are_distinct_and_consecutive
             the_upcoming_turn_is_the_next_one
             pools_have_turns_of_their_own
             a_pool_asked_for_twice_goes_on_counting
+            claims_take_turns_over_their_keys
+            a_key_gets_exactly_what_it_may_do_in_a_minute
+            a_key_gets_exactly_what_it_may_do_at_a_time
+            a_key_that_has_used_its_tokens_gets_no_more
+            a_claim_looks_for_a_key_with_room_and_tells_which_have_none
+            scopes_do_not_count_together
             a_window_admits_exactly_its_limit_at_once
             a_window_frees_after_the_wait_it_told
             a_window_slides
@@ -37,22 +46,15 @@ macro_rules! cache_contract {
             windows_count_by_name
             a_revision_is_counted_up
             a_receiver_hears_of_a_new_revision
-            a_lease_has_one_holder
-            a_holder_renews_its_lease
-            a_lease_ends_and_its_token_grows
             it_answers
         }
     };
-    (@each $attributes:tt $fresh:ident: $($case:ident)*) => {
-        $($crate::cache_contract! { @one $attributes $fresh $case })*
-    };
-    (@one [$($attribute:tt)*] $fresh:ident $case:ident) => {
-        $($attribute)*
+    (@each $fresh:ident: $($case:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
             $crate::cache::$case(&*$fresh().await).await;
         }
-    };
+    )*};
 }
 
 const POOL: ConfigId = ConfigId(1);
@@ -78,7 +80,7 @@ fn at_once<T: Send>(threads: usize, work: impl AsyncFn() -> T + Sync) -> Vec<T> 
 async fn next(turns: &Arc<dyn Turns>) -> u64 {
     match turns.next() {
         Turn::Now(turn) => turn,
-        Turn::Later(turn) => turn.await.unwrap(),
+        Turn::Later(turn) => turn.await,
     }
 }
 
@@ -244,41 +246,6 @@ pub async fn a_receiver_hears_of_a_new_revision(cache: &dyn Cache) {
 
     let heard = timeout(Duration::from_secs(5), revisions.wait_for(|revision| *revision >= bumped)).await;
     assert_eq!(*heard.unwrap().unwrap(), bumped);
-}
-
-/// While somebody holds a name nobody else gets it; another name is free.
-pub async fn a_lease_has_one_holder(cache: &dyn Cache) {
-    let minute = Duration::from_mins(1);
-
-    let won = at_once(10, async || {
-        let holder = format!("{:?}", thread::current().id());
-        cache.lease("job", &holder, minute).await.unwrap()
-    });
-
-    assert_eq!(won.iter().flatten().count(), 1);
-    assert!(cache.lease("other job", "somebody", minute).await.unwrap().is_some());
-}
-
-/// Its holder prolongs a lease under the same token.
-pub async fn a_holder_renews_its_lease(cache: &dyn Cache) {
-    let token = cache.lease("job", "one", 2 * PERIOD).await.unwrap().unwrap();
-
-    let renewed = cache.lease("job", "one", Duration::from_mins(1)).await.unwrap();
-    assert_eq!(renewed, Some(token));
-
-    sleep(2 * PERIOD + TOLERANCE).await;
-    assert_eq!(cache.lease("job", "two", PERIOD).await.unwrap(), None);
-}
-
-/// A lease that was not renewed goes to who asks next, under a greater token.
-pub async fn a_lease_ends_and_its_token_grows(cache: &dyn Cache) {
-    let first = cache.lease("job", "one", PERIOD).await.unwrap().unwrap();
-    sleep(PERIOD + TOLERANCE).await;
-
-    let second = cache.lease("job", "two", Duration::from_mins(1)).await.unwrap().unwrap();
-
-    assert!(second > first);
-    assert_eq!(cache.lease("job", "one", PERIOD).await.unwrap(), None);
 }
 
 /// A cache that is there says so.

@@ -9,33 +9,45 @@ mod audit;
 mod concurrency;
 mod configs;
 mod error_samples;
+mod instances;
 mod keys;
+mod notifications;
+mod prices;
+mod proxy_keys;
 mod request_filters;
 mod requests;
 mod rests;
+mod revision;
 mod routes;
 mod samples;
 mod sessions;
+mod stats;
+pub mod transfer;
 mod usage;
 
 pub use audit::*;
 pub use concurrency::*;
 pub use configs::*;
 pub use error_samples::*;
+pub use instances::*;
 pub use keys::*;
+pub use notifications::*;
+pub use prices::*;
+pub use proxy_keys::*;
 pub use request_filters::*;
 pub use requests::*;
 pub use rests::*;
+pub use revision::*;
 pub use routes::*;
 pub use sessions::*;
+pub use stats::*;
 pub use usage::*;
 
-/// Runs every case of the suite, each as a test. Attributes before the function are put on each test, such as
-/// `#[ignore = "needs a server"]`.
+/// Runs every case of the suite, each as a test.
 #[macro_export]
 macro_rules! store_contract {
-    ($(#[$attribute:meta])* $fresh:path) => {
-        $crate::store_contract! { @each [$(#[$attribute])*] $fresh;
+    ($fresh:path) => {
+        $crate::store_contract! { @each $fresh;
             a_config_reads_back_as_it_was_written
             an_unknown_config_is_none
             configs_are_listed_newest_first_in_pages
@@ -59,6 +71,7 @@ macro_rules! store_contract {
             a_key_of_another_config_is_not_found_by_search
             duplicates_in_a_batch_are_counted
             keys_already_there_are_counted_as_duplicates
+            keys_already_there_are_counted_before_any_is_added
             two_configs_may_have_the_same_key
             adding_no_keys_adds_none
             a_patch_changes_only_what_it_names
@@ -78,6 +91,18 @@ macro_rules! store_contract {
             the_last_use_never_goes_back
             route_sources_hold_every_config_with_every_key
             a_route_source_holds_one_config_with_its_keys
+            proxy_keys_read_back_as_they_were_written
+            a_proxy_key_is_there_once
+            replacing_a_proxy_key_changes_its_terms_alone
+            a_deleted_proxy_key_is_gone_and_its_id_is_not_used_again
+            changing_an_unknown_proxy_key_is_not_found
+            the_last_use_of_a_proxy_key_never_goes_back
+            every_write_that_changes_the_snapshot_advances_the_revision
+            what_changes_no_snapshot_leaves_the_revision
+            writes_at_once_all_count
+            prices_read_back_as_they_were_written
+            prices_are_replaced_as_a_whole
+            notifications_read_back_as_they_were_written
             every_write_is_audited
             an_action_without_a_row_is_audited
             an_action_on_many_keys_is_audited_with_their_number
@@ -107,6 +132,14 @@ macro_rules! store_contract {
             old_request_records_are_pruned
             the_oldest_records_are_pruned_while_the_log_is_too_large
             pruning_in_pieces_takes_every_old_record
+            nothing_came_of_no_requests
+            requests_are_counted_step_by_step
+            requests_are_counted_by_service_model_and_key
+            requests_of_one_service_are_counted_alone
+            absurd_counts_do_not_stop_the_counting
+            hours_are_condensed_without_losing_a_count
+            who_leads_no_more_condenses_and_deletes_nothing
+            old_counts_are_deleted
             an_error_sample_reads_back_as_it_was_put
             of_error_samples_with_the_same_status_and_rule_the_newest_is_kept
             so_many_error_samples_of_a_config_are_kept_and_no_more
@@ -116,18 +149,19 @@ macro_rules! store_contract {
             one_of_many_additions_of_a_key_adds_it
             fifty_writers_lose_nothing
             reading_goes_on_beside_writing
+            an_instance_is_listed_as_it_told_last_until_it_leaves
+            of_many_instances_one_leads
+            a_leader_goes_on_leading_in_the_same_term
+            who_leaves_leads_no_more
+            who_beats_no_more_is_gone_and_another_leads
             the_store_answers_a_ping
         }
     };
-    (@each $attributes:tt $fresh:path; $($case:ident)*) => {
-        $( $crate::store_contract! { @one $attributes $fresh; $case } )*
-    };
-    (@one [$(#[$attribute:meta])*] $fresh:path; $case:ident) => {
+    (@each $fresh:path; $($case:ident)*) => {$(
         #[tokio::test]
-        $(#[$attribute])*
         async fn $case() {
             let fixture = $fresh().await;
             $crate::store::$case(&*fixture).await;
         }
-    };
+    )*};
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigFields, ConfigId, ConfigSpec, ProxyConfig},
     store::{Change, ConfigQuery, ConfigSummary, Page, StoreError},
+    transfer::PIECE,
     vault::Vault,
 };
 use rusqlite::{OptionalExtension, Transaction, named_params};
@@ -68,6 +69,15 @@ pub(crate) fn all(tx: &Transaction<'_>, vault: &Vault) -> Result<Vec<ProxyConfig
             readings.map(|reading| Ok(rows::readable(reading?))).filter_map(Result::transpose).collect()
         })
         .map_err(error::store)
+}
+
+/// The configs after an id, as many as one piece of a transfer takes. All of them make sense, or none is answered.
+pub(crate) fn after(tx: &Transaction<'_>, vault: &Vault, after: i64) -> Result<Vec<ProxyConfig>, StoreError> {
+    let readings: Vec<rows::Reading<ProxyConfig>> = tx
+        .prepare_cached("SELECT * FROM proxy_configs WHERE id > ?1 ORDER BY id LIMIT ?2")
+        .and_then(|mut select| select.query_map((after, PIECE), |row| rows::config(row, vault))?.collect())
+        .map_err(error::store)?;
+    readings.into_iter().collect()
 }
 
 /// Whether there is such a config; an error if not.

@@ -57,8 +57,10 @@ pub(crate) fn open_writer(path: &Path, kind: Kind, patience: Duration) -> rusqli
         }
         Kind::Requests => {
             conn.pragma_update(None, "synchronous", "normal")?;
-            // Of effect only before the first table is there.
-            conn.pragma_update(None, "auto_vacuum", "incremental")?;
+            // Of effect only before the first table is there; later it would write, and change nothing.
+            if conn.query_one("PRAGMA page_count", (), |row| row.get::<_, i64>(0))? == 0 {
+                conn.pragma_update(None, "auto_vacuum", "incremental")?;
+            }
         }
     }
     write_ahead(&conn, patience)?;

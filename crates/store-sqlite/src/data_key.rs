@@ -1,39 +1,22 @@
 //! The data key: made on the first start, unwrapped on every other, wrapped anew when the operator's key changes.
 
-use rotator_core::vault::{KeyEncryptionKey, Vault, VaultError};
+use rotator_core::vault::{KeyEncryptionKey, KeyEncryptionKeys, Unlocked, Vault, VaultError};
 use rusqlite::Connection;
 
 use crate::{error::Fault, settings};
-
-/// What the operator holds.
-#[derive(Debug)]
-pub struct KeyEncryptionKeys {
-    /// The one that the data key is, or will be, wrapped with.
-    pub primary: KeyEncryptionKey,
-    /// Former ones: what they open is wrapped by the primary one at once.
-    pub previous: Vec<KeyEncryptionKey>,
-}
 
 /// The vault of this database. `true` when a previous key opened it and the primary one has replaced it.
 pub(crate) fn unlock(conn: &Connection, keys: &KeyEncryptionKeys) -> Result<(Vault, bool), Fault> {
     let Some(wrapped) = settings::get(conn, settings::DATA_KEY)? else {
         return create(conn, &keys.primary);
     };
-    match Vault::unlock(&keys.primary, &wrapped) {
-        Err(VaultError::WrongKey) => {}
-        result => return Ok((result?, false)),
-    }
-    for previous in &keys.previous {
-        match Vault::unlock(previous, &wrapped) {
-            Err(VaultError::WrongKey) => {}
-            result => {
-                let vault = result?;
-                settings::put(conn, settings::DATA_KEY, &vault.wrap(&keys.primary)?)?;
-                return Ok((vault, true));
-            }
+    match keys.unlock(&wrapped)? {
+        Unlocked::ByPrimary(vault) => Ok((vault, false)),
+        Unlocked::ByPrevious(vault, rewrapped) => {
+            settings::put(conn, settings::DATA_KEY, &rewrapped)?;
+            Ok((vault, true))
         }
     }
-    Err(VaultError::WrongKey.into())
 }
 
 fn create(conn: &Connection, primary: &KeyEncryptionKey) -> Result<(Vault, bool), Fault> {

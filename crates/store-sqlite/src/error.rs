@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rotator_core::{store::StoreError, vault::VaultError};
+use rotator_core::{
+    store::{StoreError, migrations::NotOurs},
+    vault::VaultError,
+};
 use rusqlite::ffi;
 
 /// Why a database was not opened or copied: a sentence for the operator, with the cause as its source.
@@ -29,6 +32,14 @@ pub enum Error {
     Foreign {
         /// Which file.
         path: PathBuf,
+    },
+    /// It is to be used as it is, and a start would change it first.
+    #[error("{path} {what}; start the server on it once, which brings it up to date")]
+    NotCurrent {
+        /// Which file.
+        path: PathBuf,
+        /// A clause that follows the path.
+        what: String,
     },
     /// A newer version wrote it.
     #[error(
@@ -91,8 +102,8 @@ pub(crate) enum Fault {
     Store(StoreError),
     Vault(VaultError),
     Foreign,
-    Newer { found: i64, known: i64 },
-    Changed { version: i64 },
+    OldProject,
+    NotOurs(NotOurs),
     Copy { to: PathBuf, source: std::io::Error },
 }
 
@@ -106,8 +117,12 @@ impl Fault {
             Self::Vault(VaultError::WrongKey) => Error::WrongKey { path },
             Self::Vault(source) => Error::Vault { path, source },
             Self::Foreign => Error::Foreign { path },
-            Self::Newer { found, known } => Error::NewerSchema { path, found, known },
-            Self::Changed { version } => Error::ChangedMigration { path, version },
+            Self::OldProject => Error::NotCurrent { path, what: "is a database of the old project".into() },
+            Self::NotOurs(NotOurs::Older { found, known }) => {
+                Error::NotCurrent { path, what: format!("has schema version {found}, and not {known} yet") }
+            }
+            Self::NotOurs(NotOurs::Newer { found, known }) => Error::NewerSchema { path, found, known },
+            Self::NotOurs(NotOurs::Changed { version }) => Error::ChangedMigration { path, version },
             Self::Copy { to, source } => Error::Copy { to, source },
         }
     }
@@ -116,6 +131,12 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl From<NotOurs> for Fault {
+    fn from(not_ours: NotOurs) -> Self {
+        Self::NotOurs(not_ours)
     }
 }
 

@@ -7,6 +7,7 @@ use rotator_core::{
     model::{ApiKey, ConfigId, KeyId, KeyState, QuotaGroup, Weight},
     secret::Secret,
     store::{AddedKeys, Change, KeyFilter, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
+    transfer::PIECE,
     vault::{Row as SealedRow, Vault},
 };
 use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, named_params};
@@ -113,6 +114,13 @@ pub(crate) fn of(tx: &Transaction<'_>, vault: &Vault, config: ConfigId) -> Resul
         .map_err(error::store)
 }
 
+/// The keys after an id, as many as one piece of a transfer takes.
+pub(crate) fn after(tx: &Transaction<'_>, vault: &Vault, after: i64) -> Result<Vec<ApiKey>, StoreError> {
+    tx.prepare_cached("SELECT * FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2")
+        .and_then(|mut select| select.query_map((after, PIECE), |row| rows::key(row, vault))?.collect())
+        .map_err(error::store)
+}
+
 /// Every key, by config.
 pub(crate) fn all(tx: &Transaction<'_>, vault: &Vault) -> Result<HashMap<ConfigId, Vec<ApiKey>>, StoreError> {
     let mut pools: HashMap<ConfigId, Vec<ApiKey>> = HashMap::new();
@@ -126,6 +134,24 @@ pub(crate) fn all(tx: &Transaction<'_>, vault: &Vault) -> Result<HashMap<ConfigI
         })
         .map_err(error::store)?;
     Ok(pools)
+}
+
+/// How many of these keys a config has already.
+pub(crate) fn count_known(
+    tx: &Transaction<'_>,
+    vault: &Vault,
+    config: ConfigId,
+    keys: &[Secret],
+) -> Result<u64, StoreError> {
+    configs::require(tx, config)?;
+    let sql = "SELECT 1 FROM api_keys WHERE proxy_config_id = ?1 AND fingerprint = ?2";
+    let mut select = tx.prepare_cached(sql).map_err(error::store)?;
+    let mut known = 0;
+    for key in keys {
+        let is_known = select.exists((config.0, vault.fingerprint(key, config))).map_err(error::store)?;
+        known += u64::from(is_known);
+    }
+    Ok(known)
 }
 
 /// Adds keys.
@@ -219,18 +245,8 @@ pub(crate) fn update(
         .optional()
         .map_err(error::store)?
         .ok_or(StoreError::NotFound)?;
-    audit::note(tx, "key.update", Some(id.0), &changes(patch), by)?;
+    audit::note(tx, "key.update", Some(id.0), &patch.summary(), by)?;
     Ok(key)
-}
-
-fn changes(patch: &KeyPatch) -> String {
-    let parts = [
-        patch.is_active.map(|active| if active { "switched on".into() } else { "switched off".to_owned() }),
-        patch.weight.map(|weight| format!("weight {}", weight.get())),
-        patch.quota_group.as_ref().map(|group| format!("quota group \"{}\"", group.as_str())),
-        patch.note.as_ref().map(|_| "note".to_owned()),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Switches a config's keys of a set on or off.

@@ -10,8 +10,10 @@
 //! | `open` | from a path to a store: files, migrations, `adopt` of the old project's database, the `data_key` |
 //! | `connection` · `writer` · `readers` · `database` | what a connection promises, who uses it, both together |
 //! | `migrations` | numbered steps in `migrations/`, each applied once |
-//! | `store` | the port: which file, and reading or writing |
-//! | `configs` · `keys` · `rests` · `audit` · `sessions` · `requests` | the SQL, a module per table |
+//! | `store` · `transfer` | the ports: which file, and reading or writing |
+//! | `configs` · `keys` · `rests` · `proxy_keys` · `revision` · `audit` · `sessions` · `requests` | the SQL, a module per table |
+//! | `instances` | who runs on the store, and who leads |
+//! | `foreign` | tables of other programs, to import from |
 //! | `rows` · `error` | rows as the model has them · SQLite's errors as the port has them |
 
 mod adopt;
@@ -22,39 +24,54 @@ mod connection;
 mod data_key;
 mod database;
 mod error;
+mod foreign;
+mod instances;
 mod keys;
 mod migrations;
+mod notifications;
 mod open;
+mod prices;
+mod proxy_keys;
 mod readers;
 mod requests;
 mod rests;
+mod revision;
 mod rows;
 mod sessions;
 mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rotator_core::{
-    store::StoreError,
-    vault::{KeyEncryptionKey, Vault},
+    store::{OpenReport, StoreError},
+    vault::{KeyEncryptionKey, KeyEncryptionKeys, Vault},
 };
 use tokio::task::spawn_blocking;
+use tracing::warn;
 
-pub use adopt::Adoption;
-pub use data_key::KeyEncryptionKeys;
 use database::Database;
 pub use error::Error;
-pub use open::{Found, OpenOptions, OpenReport};
+pub use foreign::read_foreign;
+use instances::Instances;
+pub use open::OpenOptions;
+use requests::Pending;
 
 /// Durable data in two SQLite files.
 #[derive(Debug)]
 pub struct SqliteStore {
     config: Database,
     requests: Database,
+    /// What requests came to, as far as it is not written yet.
+    tallies: Arc<Pending>,
+    instances: Instances,
     vault: Arc<Vault>,
 }
 
@@ -63,6 +80,12 @@ impl SqliteStore {
     /// makes or unwraps the data key. An error leaves the config database as it was.
     pub async fn open(options: OpenOptions) -> Result<(Self, OpenReport), Error> {
         spawn_blocking(move || open::open(options)).await.map_err(|_| Error::Closed)?
+    }
+
+    /// Opens the store as it is: nothing is made, migrated or adopted, and the data key stays wrapped as it is. `None`
+    /// where there is nothing yet. Only a request log that is not there is made.
+    pub async fn open_current(path: PathBuf, keys: KeyEncryptionKeys) -> Result<Option<Self>, Error> {
+        spawn_blocking(move || open::open_current(path, &keys)).await.map_err(|_| Error::Closed)?
     }
 
     /// Protects the data key by another key-encryption key. No sealed key changes.
@@ -86,6 +109,14 @@ impl SqliteStore {
     /// Finishes what is under way and closes the files with empty write-ahead logs. Calls after it fail.
     pub async fn close(&self) {
         self.config.close().await;
+        if let Err(error) = self.write_tallies().await {
+            warn!(error = &error as &dyn std::error::Error, "the last minute's statistics are lost");
+        }
         self.requests.close().await;
+    }
+
+    async fn write_tallies(&self) -> Result<(), StoreError> {
+        let tallies = Arc::clone(&self.tallies);
+        self.requests.write(move |tx| tallies.write(tx).map_err(error::store)).await
     }
 }

@@ -2,24 +2,26 @@
 
 use std::{
     ffi::OsString,
-    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
-use rotator_core::vault::Vault;
+use rotator_core::{
+    store::{Found, OpenReport, migrations::Migration},
+    vault::{KeyEncryptionKeys, Unlocked, Vault, VaultError},
+};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
 use crate::{
     SqliteStore, adopt,
-    adopt::Adoption,
     connection::{self, Kind, PATIENCE},
-    data_key::{self, KeyEncryptionKeys},
+    data_key,
     database::Database,
     error::{Error, Fault},
+    instances::Instances,
     migrations, sessions, settings,
 };
 
@@ -41,53 +43,6 @@ pub struct OpenOptions {
     pub now: Timestamp,
 }
 
-/// What an opening found and did. `Display` gives one line for the start-up log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenReport {
-    /// What the config database was.
-    pub found: Found,
-    /// Whether every table was dropped because [`OpenOptions::reset_tables`] asked for it.
-    pub reset: bool,
-    /// Whether a previous key opened the data key, which the primary one protects now.
-    pub rewrapped: bool,
-}
-
-/// What a config database was before it was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// Nothing: it was made.
-    Nothing,
-    /// One of the current version.
-    Current,
-    /// One of an older version, which was migrated.
-    Older {
-        /// Its version.
-        from: i64,
-        /// The current version.
-        to: i64,
-    },
-    /// One of the old project, which was adopted.
-    OldProject(Adoption),
-}
-
-impl fmt::Display for OpenReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.reset {
-            f.write_str("dropped every table; ")?;
-        }
-        match &self.found {
-            Found::Nothing => f.write_str("created"),
-            Found::Current => f.write_str("opened"),
-            Found::Older { from, to } => write!(f, "migrated from schema version {from} to {to}"),
-            Found::OldProject(adoption) => adoption.fmt(f),
-        }?;
-        if self.rewrapped {
-            f.write_str("; the data key is protected by the new ENCRYPTION_KEY now")?;
-        }
-        Ok(())
-    }
-}
-
 /// Opens both files. Blocks.
 pub(crate) fn open(mut options: OpenOptions) -> Result<(SqliteStore, OpenReport), Error> {
     // Whatever SQLite may take a relative name for, such as `:memory:`, an absolute one is a file.
@@ -102,18 +57,69 @@ pub(crate) fn open(mut options: OpenOptions) -> Result<(SqliteStore, OpenReport)
 
     let log_path = log_path(path);
     let mut log = writer(&log_path, Kind::Requests)?;
-    prepare_log(&mut log, &options).map_err(|fault| fault.at(&log_path))?;
+    prepare_log(&mut log, options.reset_tables, options.now).map_err(|fault| fault.at(&log_path))?;
 
+    Ok((start(path, conn, log, vault)?, report))
+}
+
+/// Puts the connections that write to work.
+fn start(path: &Path, config: Connection, log: Connection, vault: Vault) -> Result<SqliteStore, Error> {
     let start = |path: &Path, thread, conn: Connection| {
         conn.busy_timeout(PATIENCE).map_err(|fault| Fault::from(fault).at(path))?;
         Database::start(path, thread, conn).map_err(|source| Error::File { path: path.into(), source })
     };
-    let store = SqliteStore {
-        config: start(path, "store-config", conn)?,
-        requests: start(&log_path, "store-requests", log)?,
+    Ok(SqliteStore {
+        config: start(path, "store-config", config)?,
+        requests: start(&log_path(path), "store-requests", log)?,
+        tallies: Arc::default(),
+        instances: Instances::default(),
         vault: Arc::new(vault),
-    };
-    Ok((store, report))
+    })
+}
+
+/// Opens both files as they are. Blocks.
+pub(crate) fn open_current(path: PathBuf, keys: &KeyEncryptionKeys) -> Result<Option<SqliteStore>, Error> {
+    let path = std::path::absolute(&path).map_err(|source| Error::File { path, source })?;
+    let Some(vault) = look(&path, keys).map_err(|fault| fault.at(&path))? else { return Ok(None) };
+    let log_path = log_path(&path);
+    let has_log = log_path.exists()
+        && must_be_current(&log_path, migrations::REQUESTS).map_err(|fault| fault.at(&log_path))?;
+    let config = writer(&path, Kind::Config)?;
+    let mut log = writer(&log_path, Kind::Requests)?;
+    if !has_log {
+        prepare_log(&mut log, false, Timestamp::UNIX_EPOCH).map_err(|fault| fault.at(&log_path))?;
+    }
+    start(&path, config, log, vault).map(Some)
+}
+
+/// What opens the keys of a database, if there is one, and it is of the current version. Changes nothing.
+fn look(path: &Path, keys: &KeyEncryptionKeys) -> Result<Option<Vault>, Fault> {
+    // SQLite takes an empty file for an empty database.
+    if std::fs::metadata(path).map_or(0, |file| file.len()) == 0
+        || !must_be_current(path, migrations::CONFIG)?
+    {
+        return Ok(None);
+    }
+    let conn = connection::open_reader(path)?;
+    let wrapped = settings::get(&conn, settings::DATA_KEY)?.ok_or(VaultError::Damaged)?;
+    Ok(Some(match keys.unlock(&wrapped)? {
+        Unlocked::ByPrimary(vault) | Unlocked::ByPrevious(vault, _) => vault,
+    }))
+}
+
+/// Fails unless a file is ours and of the current version. `false` when it has no tables.
+fn must_be_current(path: &Path, steps: &[Migration]) -> Result<bool, Fault> {
+    let mut conn = connection::open_reader(path)?;
+    let tx = conn.transaction()?;
+    if adopt::is_old_project(&tx)? {
+        return Err(Fault::OldProject);
+    }
+    refuse_foreign(&tx, false)?;
+    if tables(&tx)?.is_empty() {
+        return Ok(false);
+    }
+    migrations::must_be_current(&tx, steps)?;
+    Ok(true)
 }
 
 /// `data/rotator.db` keeps its request log in `data/rotator-requests.db`.
@@ -157,13 +163,13 @@ fn prepare(conn: &mut Connection, options: &OpenOptions) -> Result<(Vault, OpenR
     Ok((vault, OpenReport { found, reset: options.reset_tables, rewrapped }))
 }
 
-fn prepare_log(conn: &mut Connection, options: &OpenOptions) -> Result<(), Fault> {
+fn prepare_log(conn: &mut Connection, reset_tables: bool, now: Timestamp) -> Result<(), Fault> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     refuse_foreign(&tx, false)?;
-    if options.reset_tables {
+    if reset_tables {
         drop_tables(&tx)?;
     }
-    migrations::run(&tx, migrations::REQUESTS, options.now)?;
+    migrations::run(&tx, migrations::REQUESTS, now)?;
     tx.commit()?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rotator_core::store::StoreError;
 use rusqlite::{Connection, Transaction};
 
-use crate::error;
+use crate::{error, rows};
 
 /// Remembers an ended session until its token would have expired.
 pub(crate) fn revoke(tx: &Transaction<'_>, session: &str, expires_at: Timestamp) -> Result<(), StoreError> {
@@ -21,6 +21,15 @@ pub(crate) fn revoke(tx: &Transaction<'_>, session: &str, expires_at: Timestamp)
 pub(crate) fn revoked(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<String>, StoreError> {
     tx.prepare_cached("SELECT session FROM revoked_sessions WHERE expires_at > ?1")
         .and_then(|mut select| select.query_map([now.as_millisecond()], |row| row.get(0))?.collect())
+        .map_err(error::store)
+}
+
+/// Every ended session, with the time at which its token would have expired.
+pub(crate) fn all(tx: &Transaction<'_>) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    tx.prepare_cached("SELECT session, expires_at FROM revoked_sessions ORDER BY session")
+        .and_then(|mut select| {
+            select.query_map((), |row| Ok((row.get(0)?, rows::time(row.get(1)?))))?.collect()
+        })
         .map_err(error::store)
 }
 

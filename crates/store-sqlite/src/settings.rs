@@ -6,6 +6,12 @@ use rusqlite::{Connection, OptionalExtension};
 pub(crate) const DATA_KEY: &str = "data_key";
 /// Set from when plain text was deleted until no free page holds any of it.
 pub(crate) const SCRUB: &str = "scrub";
+/// The store that this one is being filled from.
+pub(crate) const TRANSFER: &str = "transfer";
+/// Where operators are told of what happens, sealed.
+pub(crate) const NOTIFICATIONS: &str = "notifications";
+/// What tokens cost: JSON.
+pub(crate) const PRICES: &str = "prices";
 
 pub(crate) fn get(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     conn.query_one("SELECT value FROM settings WHERE name = ?1", [name], |row| row.get(0)).optional()

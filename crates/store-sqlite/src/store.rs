@@ -1,26 +1,29 @@
 //! The port, operation by operation: which file, and reading or writing.
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ApiKey, ConfigId, ConfigSpec, KeyId, ProxyConfig},
+    model::{ApiKey, ConfigId, ConfigSpec, KeyId, ProxyConfig, ProxyKey, ProxyKeyId, ProxyKeySpec},
+    notifications::Notifications,
     pool::Resting,
+    prices::PriceRow,
     record::{ErrorSample, RequestId, RequestRecord},
+    secret::Secret,
     store::{
-        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyFilter, KeyPatch,
-        KeyQuery, KeySet, KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource,
-        Store, StoreError,
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, Instance, KeyFilter,
+        KeyPatch, KeyQuery, KeySet, KeyUsage, LiveInstance, LoggedRequest, NewKey, Page, RequestPage,
+        RequestQuery, RouteSource, Stats, StatsQuery, Store, StoreError, Term,
     },
 };
 
 use tracing::warn;
 
 use crate::{
-    SqliteStore, audit, configs, error, keys,
-    requests::{self, samples},
-    rests, sessions,
+    SqliteStore, audit, backup, configs, error, keys, notifications, prices, proxy_keys,
+    requests::{self, samples, stats},
+    rests, revision, sessions,
 };
 
 #[async_trait]
@@ -37,7 +40,7 @@ impl Store for SqliteStore {
 
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
         let (vault, by) = (Arc::clone(&self.vault), by.clone());
-        self.config.write(move |tx| configs::insert(tx, &vault, spec, &by)).await
+        self.change(move |tx| configs::insert(tx, &vault, spec, &by)).await
     }
 
     async fn replace_config(
@@ -47,17 +50,17 @@ impl Store for SqliteStore {
         by: &Change,
     ) -> Result<ProxyConfig, StoreError> {
         let (vault, by) = (Arc::clone(&self.vault), by.clone());
-        self.config.write(move |tx| configs::replace(tx, &vault, id, spec, &by)).await
+        self.change(move |tx| configs::replace(tx, &vault, id, spec, &by)).await
     }
 
     async fn set_config_active(&self, id: ConfigId, active: bool, by: &Change) -> Result<(), StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| configs::set_active(tx, id, active, &by)).await
+        self.change(move |tx| configs::set_active(tx, id, active, &by)).await
     }
 
     async fn delete_config(&self, id: ConfigId, by: &Change) -> Result<(), StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| configs::delete(tx, id, &by)).await?;
+        self.change(move |tx| configs::delete(tx, id, &by)).await?;
         // They are worth less than the config: it is gone, whatever becomes of them.
         let forget = move |tx: &rusqlite::Transaction<'_>| samples::delete_of(tx, id).map_err(error::store);
         if let Err(error) = self.requests.write(forget).await {
@@ -80,6 +83,11 @@ impl Store for SqliteStore {
         self.config.read(move |tx| keys::get(tx, &vault, id)).await
     }
 
+    async fn count_known_keys(&self, config: ConfigId, keys: Vec<Secret>) -> Result<u64, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        self.config.read(move |tx| keys::count_known(tx, &vault, config, &keys)).await
+    }
+
     async fn add_keys(
         &self,
         config: ConfigId,
@@ -87,12 +95,12 @@ impl Store for SqliteStore {
         by: &Change,
     ) -> Result<AddedKeys, StoreError> {
         let (vault, by) = (Arc::clone(&self.vault), by.clone());
-        self.config.write(move |tx| keys::add(tx, &vault, config, &keys, &by)).await
+        self.change(move |tx| keys::add(tx, &vault, config, &keys, &by)).await
     }
 
     async fn update_key(&self, id: KeyId, patch: KeyPatch, by: &Change) -> Result<ApiKey, StoreError> {
         let (vault, by) = (Arc::clone(&self.vault), by.clone());
-        self.config.write(move |tx| keys::update(tx, &vault, id, &patch, &by)).await
+        self.change(move |tx| keys::update(tx, &vault, id, &patch, &by)).await
     }
 
     async fn set_keys_active(
@@ -103,17 +111,17 @@ impl Store for SqliteStore {
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
         let (keys, by) = (KeySet::Among(keys.to_vec()), by.clone());
-        self.config.write(move |tx| keys::set_active(tx, config, &keys, active, &by)).await
+        self.change(move |tx| keys::set_active(tx, config, &keys, active, &by)).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| keys::delete(tx, id, &by)).await
+        self.change(move |tx| keys::delete(tx, id, &by)).await
     }
 
     async fn delete_keys(&self, config: ConfigId, filter: KeyFilter, by: &Change) -> Result<u64, StoreError> {
         let by = by.clone();
-        self.config.write(move |tx| keys::delete_of(tx, config, &filter, &by)).await
+        self.change(move |tx| keys::delete_of(tx, config, &filter, &by)).await
     }
 
     async fn add_key_usage(&self, usage: &[KeyUsage]) -> Result<(), StoreError> {
@@ -152,6 +160,68 @@ impl Store for SqliteStore {
         self.config.read(source).await
     }
 
+    async fn revision(&self) -> Result<u64, StoreError> {
+        self.config.read(revision::get).await
+    }
+
+    async fn proxy_keys(&self) -> Result<Vec<ProxyKey>, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        self.config.read(move |tx| proxy_keys::all(tx, &vault)).await
+    }
+
+    async fn insert_proxy_key(
+        &self,
+        key: &Secret,
+        spec: ProxyKeySpec,
+        by: &Change,
+    ) -> Result<ProxyKey, StoreError> {
+        let (vault, key, by) = (Arc::clone(&self.vault), key.clone(), by.clone());
+        self.change(move |tx| proxy_keys::insert(tx, &vault, &key, &spec, &by)).await
+    }
+
+    async fn replace_proxy_key(
+        &self,
+        id: ProxyKeyId,
+        spec: ProxyKeySpec,
+        by: &Change,
+    ) -> Result<ProxyKey, StoreError> {
+        let (vault, by) = (Arc::clone(&self.vault), by.clone());
+        self.change(move |tx| proxy_keys::replace(tx, &vault, id, &spec, &by)).await
+    }
+
+    async fn delete_proxy_key(&self, id: ProxyKeyId, by: &Change) -> Result<(), StoreError> {
+        let by = by.clone();
+        self.change(move |tx| proxy_keys::delete(tx, id, &by)).await
+    }
+
+    async fn note_proxy_key_uses(&self, uses: &[(ProxyKeyId, Timestamp)]) -> Result<(), StoreError> {
+        let uses = uses.to_vec();
+        self.config.write(move |tx| proxy_keys::note_uses(tx, &uses)).await
+    }
+
+    async fn prices(&self) -> Result<Vec<PriceRow>, StoreError> {
+        self.config.read(prices::get).await
+    }
+
+    async fn replace_prices(&self, rows: &[PriceRow], by: &Change) -> Result<(), StoreError> {
+        let (rows, by) = (rows.to_vec(), by.clone());
+        self.change(move |tx| prices::replace(tx, &rows, &by)).await
+    }
+
+    async fn notifications(&self) -> Result<Notifications, StoreError> {
+        let vault = Arc::clone(&self.vault);
+        self.config.read(move |tx| notifications::get(tx, &vault)).await
+    }
+
+    async fn replace_notifications(
+        &self,
+        notifications: &Notifications,
+        by: &Change,
+    ) -> Result<(), StoreError> {
+        let (vault, notifications, by) = (Arc::clone(&self.vault), notifications.clone(), by.clone());
+        self.config.write(move |tx| notifications::replace(tx, &vault, &notifications, &by)).await
+    }
+
     async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError> {
         let by = by.clone();
         let note = move |tx: &rusqlite::Transaction<'_>| {
@@ -175,7 +245,8 @@ impl Store for SqliteStore {
     }
 
     async fn append_requests(&self, records: Vec<RequestRecord>) -> Result<(), StoreError> {
-        self.requests.write(move |tx| requests::append(tx, &records).map_err(error::store)).await
+        let tallies = Arc::clone(&self.tallies);
+        self.requests.write(move |tx| requests::append(tx, &tallies, &records).map_err(error::store)).await
     }
 
     async fn requests(&self, query: &RequestQuery) -> Result<RequestPage, StoreError> {
@@ -191,6 +262,24 @@ impl Store for SqliteStore {
         requests::prune(&self.requests, before, max_bytes).await
     }
 
+    async fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError> {
+        let query = *query;
+        self.write_tallies().await?;
+        self.requests.read(move |tx| stats::stats(tx, &query).map_err(error::store)).await
+    }
+
+    async fn condense_stats(
+        &self,
+        hours_until: Timestamp,
+        since: Timestamp,
+        term: Term,
+    ) -> Result<(), StoreError> {
+        if !self.instances.is_current(term) {
+            return Ok(());
+        }
+        requests::condense(&self.requests, Arc::clone(&self.tallies), hours_until, since).await
+    }
+
     async fn put_error_samples(&self, samples: Vec<ErrorSample>) -> Result<(), StoreError> {
         self.requests.write(move |tx| samples::put(tx, &samples).map_err(error::store)).await
     }
@@ -199,7 +288,40 @@ impl Store for SqliteStore {
         self.requests.read(move |tx| samples::of(tx, config).map_err(error::store)).await
     }
 
+    async fn beat(&self, instance: &Instance, ttl: Duration) -> Result<Option<Term>, StoreError> {
+        Ok(self.instances.beat(instance, ttl))
+    }
+
+    async fn leave(&self, id: &str) -> Result<(), StoreError> {
+        self.instances.leave(id);
+        Ok(())
+    }
+
+    async fn instances(&self) -> Result<Vec<LiveInstance>, StoreError> {
+        Ok(self.instances.list())
+    }
+
+    async fn backup(&self) -> Result<Option<File>, StoreError> {
+        self.config.readers.run(|conn| backup::nameless(conn).map(Some).map_err(backup::fault)).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.config.read(|tx| tx.query_one("SELECT 1", (), |_| Ok(())).map_err(error::store)).await
+    }
+}
+
+impl SqliteStore {
+    /// Runs a write of what requests are served by, and counts it.
+    async fn change<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&rusqlite::Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let counted = move |tx: &rusqlite::Transaction<'_>| {
+            let value = work(tx)?;
+            revision::advance(tx)?;
+            Ok(value)
+        };
+        self.config.write(counted).await
     }
 }

@@ -6,10 +6,10 @@ use rotator_core::{
     model::{ConfigFields, ConfigId, ConfigSpec, QuotaGroup, Weight},
     secret::Secret,
     store::{Change, NewKey, Store as _, StoreError},
-    vault::KeyEncryptionKey,
+    vault::{KeyEncryptionKey, KeyEncryptionKeys},
 };
 
-use crate::{KeyEncryptionKeys, OpenOptions, SqliteStore, database::Database, error};
+use crate::{OpenOptions, SqliteStore, database::Database, error};
 
 async fn store(folder: &Path) -> SqliteStore {
     let keys = KeyEncryptionKeys {

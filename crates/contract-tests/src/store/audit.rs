@@ -1,7 +1,9 @@
 //! The audit log.
 
 use rotator_core::{
-    model::KeyId,
+    model::{Caps, KeyId, ProxyKeySpec},
+    notifications::Notifications,
+    secret::Secret,
     store::{AuditAction, KeyFilter, KeyPatch, Store},
 };
 
@@ -14,6 +16,9 @@ async fn log(store: &dyn Store) -> Vec<(String, Option<i64>)> {
 }
 
 pub async fn every_write_is_audited(store: &dyn Store) {
+    let secret = Secret::parse("pk-of-the-tests").unwrap();
+    let caps = Caps::default();
+    let terms = ProxyKeySpec { name: "team".into(), is_active: true, services: None, expires_at: None, caps };
     let config = insert(store, "c").await.id;
     store.replace_config(config, spec("d"), &change()).await.unwrap();
     store.set_config_active(config, false, &change()).await.unwrap();
@@ -23,8 +28,13 @@ pub async fn every_write_is_audited(store: &dyn Store) {
     store.delete_key(ids[0], &change()).await.unwrap();
     store.delete_keys(config, KeyFilter::default(), &change()).await.unwrap();
     store.delete_config(config, &change()).await.unwrap();
+    let proxy_key = store.insert_proxy_key(&secret, terms.clone(), &change()).await.unwrap().id;
+    store.replace_proxy_key(proxy_key, terms, &change()).await.unwrap();
+    store.delete_proxy_key(proxy_key, &change()).await.unwrap();
+    store.replace_prices(&[], &change()).await.unwrap();
+    store.replace_notifications(&Notifications::default(), &change()).await.unwrap();
 
-    let (config, key) = (Some(config.0), Some(ids[0].0));
+    let (config, key, proxy_key) = (Some(config.0), Some(ids[0].0), Some(proxy_key.0));
     let expected = [
         ("config.create", config),
         ("config.update", config),
@@ -35,6 +45,11 @@ pub async fn every_write_is_audited(store: &dyn Store) {
         ("key.delete", key),
         ("keys.delete", config),
         ("config.delete", config),
+        ("proxy_key.create", proxy_key),
+        ("proxy_key.update", proxy_key),
+        ("proxy_key.delete", proxy_key),
+        ("prices.update", None),
+        ("notifications.update", None),
     ];
     assert_eq!(log(store).await, expected.map(|(action, object)| (action.to_owned(), object)));
 }

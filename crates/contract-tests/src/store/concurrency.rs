@@ -11,7 +11,9 @@ use rotator_core::store::{ConfigQuery, KeyQuery, KeyUsage, Store, StoreError};
 use super::samples::{add, add_one, assert_slug_conflict, at, change, insert, key, keys, spec};
 
 /// Runs all of them at once and answers what each answered, in their order.
-async fn together<'a, T>(futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'a>) -> Vec<T> {
+pub(super) async fn together<'a, T>(
+    futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'a>,
+) -> Vec<T> {
     let mut pending: Vec<Pin<Box<dyn Future<Output = T> + Send + 'a>>> = Vec::new();
     pending.extend(futures.into_iter().map(|future| Box::pin(future) as _));
     let mut answers: Vec<Option<T>> = pending.iter().map(|_| None).collect();

@@ -62,6 +62,7 @@ pub async fn keys_of_an_unknown_config_are_not_found(store: &dyn Store) {
     assert_not_found(store.keys(unknown, &KeyQuery::default()).await);
     assert_not_found(store.key_ids(unknown, KeyFilter::default()).await);
     assert_not_found(store.add_keys(unknown, keys(1), &change()).await);
+    assert_not_found(store.count_known_keys(unknown, vec![secret("sk-a")]).await);
     assert_not_found(store.set_keys_active(unknown, &[KeyId(1)], true, &change()).await);
     assert_not_found(store.delete_keys(unknown, KeyFilter::default(), &change()).await);
 }
@@ -139,6 +140,19 @@ pub async fn keys_already_there_are_counted_as_duplicates(store: &dyn Store) {
 
     assert_eq!((added.ids.len(), added.duplicates), (1, 1));
     assert_eq!(texts(store, config, in_state(KeyState::Disabled)).await, ["sk-1"]);
+}
+
+pub async fn keys_already_there_are_counted_before_any_is_added(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "other").await.id);
+    add(store, config, vec![key("sk-a"), disabled("sk-b")]).await;
+    add_one(store, other, "sk-theirs").await;
+
+    let asked = ["sk-a", "sk-b", "sk-new", "sk-theirs", "sk-a"].map(secret).to_vec();
+    assert_eq!(store.count_known_keys(config, asked).await.unwrap(), 3);
+    let many = (0..450).map(|n| secret(&format!("sk-{n}"))).chain([secret("sk-b")]).collect();
+    assert_eq!(store.count_known_keys(config, many).await.unwrap(), 1);
+    assert_eq!(store.count_known_keys(config, Vec::new()).await.unwrap(), 0);
+    assert_eq!(store.keys(config, &KeyQuery::default()).await.unwrap().total, 2);
 }
 
 pub async fn two_configs_may_have_the_same_key(store: &dyn Store) {

@@ -6,6 +6,7 @@ use http::Method;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, QuotaGroup, Weight},
+    prices::Money,
     record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
     secret::Secret,
     store::{AddedKeys, Change, NewKey, PageRequest, Store, StoreError},
@@ -140,6 +141,8 @@ pub(super) fn record(milliseconds: i64) -> RequestRecord {
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         model: Some("gpt-5".into()),
         usage: Some(Tokens { input: 86, cached_read: 1920, cache_write: 7, output: 108, reasoning: 192 }),
+        usage_estimated: true,
+        cost: Some(Money::from_nanos(5_123_456_789)),
         trace: Some(Box::new(trace())),
     }
 }
@@ -181,6 +184,8 @@ pub(super) fn sparse_record(milliseconds: i64) -> RequestRecord {
         client: IpAddr::V6(Ipv6Addr::LOCALHOST),
         model: None,
         usage: None,
+        usage_estimated: false,
+        cost: None,
         trace: None,
         ..record(milliseconds)
     }

@@ -14,10 +14,10 @@ use super::{Octets, outcome_number, record};
 use crate::{database::Database, error, rows};
 
 /// How many rows one reading looks at.
-const PIECE: i64 = 50_000;
+pub(super) const PIECE: i64 = 50_000;
 /// How far rows may be out of the order in which their requests ended, in milliseconds: they come from several workers,
 /// which hand them over now and then.
-const DISORDER: i64 = 60_000;
+pub(super) const DISORDER: i64 = 60_000;
 
 /// A page of the list, newest first.
 pub(crate) fn list(tx: &Transaction<'_>, query: &RequestQuery) -> Result<RequestPage, StoreError> {
@@ -93,7 +93,7 @@ fn span(tx: &Transaction<'_>, query: &RequestQuery) -> rusqlite::Result<Range<i6
 }
 
 /// The first row whose request ended at a time or later; the one after the last when there is none.
-fn first_ended(tx: &Transaction<'_>, since: i64) -> rusqlite::Result<i64> {
+pub(super) fn first_ended(tx: &Transaction<'_>, since: i64) -> rusqlite::Result<i64> {
     let (mut low, mut high): (i64, i64) = tx.query_one(
         "SELECT coalesce((SELECT min(id) FROM requests), 0), coalesce((SELECT max(id) FROM requests), -1) + 1",
         (),

@@ -1,13 +1,18 @@
-//! The request log: appending to it and its rows here, reading in `list`, deleting in `prune`; beside it `samples`.
+//! The request log: appending to it and its rows here, reading in `list`, deleting in `prune`, moving in
+//! `transfer`; beside it `samples`, and the `tallies` that `stats` reads.
 
 mod list;
 mod prune;
 pub(crate) mod samples;
+pub(crate) mod stats;
+mod tallies;
+mod transfer;
 
 use std::net::IpAddr;
 
 use rotator_core::{
     model::{ConfigId, KeyId},
+    prices::Money,
     record::{RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
 };
 use rusqlite::{Row, Statement, ToSql, Transaction, types::ToSqlOutput};
@@ -15,13 +20,15 @@ use rusqlite::{Row, Statement, ToSql, Transaction, types::ToSqlOutput};
 pub(crate) use self::{
     list::{find, list},
     prune::prune,
+    tallies::{Pending, condense},
+    transfer::{export, import},
 };
 use crate::rows;
 
 /// How many records one statement appends: it costs a quarter less than one at a time.
-const ROWS: usize = 32;
+const ROWS: usize = 16;
 /// What every record has.
-const PLAIN: [&str; 16] = [
+const PLAIN: [&str; 15] = [
     "request_id",
     "started_at",
     "config_id",
@@ -37,40 +44,52 @@ const PLAIN: [&str; 16] = [
     "bytes_in",
     "bytes_out",
     "client",
-    "trace",
 ];
-/// What only records of LLM requests have: the others are cheaper without.
-const OF_LLMS: [&str; 6] = [
+/// What few records have besides: those of LLM requests, and of requests with something to tell. The others are cheaper
+/// without.
+const FURTHER: [&str; 9] = [
+    "trace",
     "model",
     "tokens_input",
     "tokens_cached_read",
     "tokens_cache_write",
     "tokens_output",
     "tokens_reasoning",
+    "cost",
+    "usage_estimated",
 ];
 
 /// Appends records.
-pub(crate) fn append(tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
+pub(crate) fn append(
+    tx: &Transaction<'_>,
+    pending: &Pending,
+    records: &[RequestRecord],
+) -> rusqlite::Result<()> {
     let (full, rest) = records.as_chunks::<ROWS>();
     append_by(ROWS, tx, full.as_flattened())?;
-    append_by(1, tx, rest)
+    append_by(1, tx, rest)?;
+    pending.add(tx, records)
 }
 
 fn append_by(rows: usize, tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
     let mut inserts = [const { None }; 2];
     for records in records.chunks(rows) {
-        let of_llms = records.iter().any(|record| record.model.is_some() || record.usage.is_some());
-        let insert = match &mut inserts[usize::from(of_llms)] {
+        let has_more = records.iter().any(has_further);
+        let insert = match &mut inserts[usize::from(has_more)] {
             Some(insert) => insert,
-            none => none.insert(tx.prepare_cached(&insert(rows, of_llms))?),
+            none => none.insert(tx.prepare_cached(&insert(rows, has_more))?),
         };
-        write(insert, records, of_llms)?;
+        write(insert, records, has_more)?;
     }
     Ok(())
 }
 
-fn insert(rows: usize, of_llms: bool) -> String {
-    let columns = if of_llms { [PLAIN.as_slice(), &OF_LLMS].concat() } else { PLAIN.to_vec() };
+fn has_further(record: &RequestRecord) -> bool {
+    record.trace.is_some() || record.model.is_some() || record.usage.is_some()
+}
+
+fn insert(rows: usize, has_more: bool) -> String {
+    let columns = if has_more { [PLAIN.as_slice(), &FURTHER].concat() } else { PLAIN.to_vec() };
     let row = format!("({})", vec!["?"; columns.len()].join(", "));
     // Where a statement that fails undoes the whole transaction, SQLite need not be ready to undo the statement alone.
     format!(
@@ -81,33 +100,10 @@ fn insert(rows: usize, of_llms: bool) -> String {
 }
 
 /// Runs an insert of as many rows as there are records.
-fn write(insert: &mut Statement<'_>, records: &[RequestRecord], of_llms: bool) -> rusqlite::Result<()> {
+fn write(insert: &mut Statement<'_>, records: &[RequestRecord], has_more: bool) -> rusqlite::Result<()> {
     let mut values = Values { insert, bound: 0 };
     for record in records {
-        values.bind(record.request_id.as_str())?;
-        values.bind(record.started_at.as_millisecond())?;
-        values.bind(record.config_id.map(|id| id.0))?;
-        values.bind(record.key_id.map(|id| id.0))?;
-        values.bind(record.proxy_key)?;
-        values.bind(record.method.as_str())?;
-        values.bind(&*record.path)?;
-        values.bind(record.status)?;
-        values.bind(outcome_number(record.outcome))?;
-        values.bind(record.attempts)?;
-        values.bind(rows::to_integer(record.duration_us))?;
-        values.bind(record.first_byte_us.map(rows::to_integer))?;
-        values.bind(rows::to_integer(record.bytes_in))?;
-        values.bind(rows::to_integer(record.bytes_out))?;
-        values.bind(Octets::from(record.client))?;
-        values.bind(record.trace.as_deref().map(trace_text).transpose()?)?;
-        if !of_llms {
-            continue;
-        }
-        values.bind(record.model.as_deref())?;
-        let usage = record.usage.map(Tokens::buckets);
-        for bucket in 0..Tokens::BUCKETS.len() {
-            values.bind(usage.map(|buckets| rows::to_integer(buckets[bucket])))?;
-        }
+        values.bind_record(record, has_more)?;
     }
     insert.raw_execute().map(drop)
 }
@@ -122,6 +118,37 @@ impl Values<'_, '_> {
     fn bind(&mut self, value: impl ToSql) -> rusqlite::Result<()> {
         self.bound += 1;
         self.insert.raw_bind_parameter(self.bound, value)
+    }
+
+    /// The values of a record, in the order of the columns. On every request's bill.
+    #[inline]
+    fn bind_record(&mut self, record: &RequestRecord, has_more: bool) -> rusqlite::Result<()> {
+        self.bind(record.request_id.as_str())?;
+        self.bind(record.started_at.as_millisecond())?;
+        self.bind(record.config_id.map(|id| id.0))?;
+        self.bind(record.key_id.map(|id| id.0))?;
+        self.bind(record.proxy_key)?;
+        self.bind(record.method.as_str())?;
+        self.bind(&*record.path)?;
+        self.bind(record.status)?;
+        self.bind(outcome_number(record.outcome))?;
+        self.bind(record.attempts)?;
+        self.bind(rows::to_integer(record.duration_us))?;
+        self.bind(record.first_byte_us.map(rows::to_integer))?;
+        self.bind(rows::to_integer(record.bytes_in))?;
+        self.bind(rows::to_integer(record.bytes_out))?;
+        self.bind(Octets::from(record.client))?;
+        if !has_more {
+            return Ok(());
+        }
+        self.bind(record.trace.as_deref().map(trace_text).transpose()?)?;
+        self.bind(record.model.as_deref())?;
+        let usage = record.usage.map(Tokens::buckets);
+        for bucket in 0..Tokens::BUCKETS.len() {
+            self.bind(usage.map(|buckets| rows::to_integer(buckets[bucket])))?;
+        }
+        self.bind(record.cost.map(|cost| rows::to_integer(cost.nanos())))?;
+        self.bind(record.usage_estimated)
     }
 }
 
@@ -178,6 +205,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<RequestRecord>> {
         client,
         model: row.get("model")?,
         usage: usage(row)?,
+        usage_estimated: row.get::<_, Option<bool>>("usage_estimated")?.unwrap_or_default(),
+        cost: row.get::<_, Option<i64>>("cost")?.map(|nanos| Money::from_nanos(rows::count(nanos))),
         // One that a newer version wrote may make no sense to us; the record does.
         trace: trace.and_then(|text| serde_json::from_str(text).ok()),
     }))

@@ -44,6 +44,14 @@ pub(crate) fn of(tx: &Transaction<'_>, config: ConfigId) -> rusqlite::Result<Vec
         .collect()
 }
 
+/// The samples of every service, oldest first.
+pub(crate) fn all(tx: &Transaction<'_>) -> rusqlite::Result<Vec<ErrorSample>> {
+    tx.prepare_cached("SELECT * FROM error_samples ORDER BY id")?
+        .query_map((), sample)?
+        .filter_map(Result::transpose)
+        .collect()
+}
+
 /// Deletes the samples of a service.
 pub(crate) fn delete_of(tx: &Transaction<'_>, config: ConfigId) -> rusqlite::Result<()> {
     tx.execute("DELETE FROM error_samples WHERE config_id = ?1", [config.0]).map(drop)

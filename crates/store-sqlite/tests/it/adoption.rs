@@ -1,14 +1,15 @@
 //! Databases of the old project.
 
+use contract_tests::fixtures::{add, insert, text};
 use std::path::Path;
 
 use rotator_core::{
     model::{ApiFormat, ConfigId, ConfigType, KeyId, OutputFormat, ProxyConfig, Target},
-    store::{ConfigQuery, KeyQuery, Store},
+    store::{Adoption, ConfigQuery, Found, KeyQuery, Store},
 };
-use store_sqlite::{Adoption, Found, OpenOptions, SqliteStore};
+use store_sqlite::{OpenOptions, SqliteStore};
 
-use crate::support::{add, connect, files_with, folder, insert, mode, open, open_with, options, text};
+use crate::support::{connect, files_with, folder, mode, open, open_with, options};
 
 /// The tables as GORM makes them.
 const SCHEMA: &str = "
@@ -34,7 +35,7 @@ const ROWS: &str = "
         (12, 'sk-plain-claude-1', 1, 5), (13, 'sk-plain-weather-1', 0, 3);";
 
 /// Writes an old database with these rows.
-fn old_database(folder: &Path, rows: &str) {
+pub(crate) fn old_database(folder: &Path, rows: &str) {
     let conn = connect(folder);
     conn.execute_batch("PRAGMA foreign_keys = off").unwrap();
     conn.execute_batch(SCHEMA).unwrap();

@@ -1,10 +1,11 @@
 //! What was acknowledged is kept.
 
+use contract_tests::fixtures::{add, change, insert, text};
 use std::time::{Duration, Instant};
 
 use rotator_core::store::{RequestQuery, Store, StoreError};
 
-use crate::support::{add, change, connect, files, folder, insert, open, text};
+use crate::support::{connect, files, folder, open};
 
 #[tokio::test]
 async fn an_acknowledged_write_is_there_after_a_start_without_a_close() {

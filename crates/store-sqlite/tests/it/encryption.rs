@@ -1,11 +1,10 @@
 //! Keys at rest.
 
-use rotator_core::store::Store;
-use store_sqlite::{Error, KeyEncryptionKeys};
+use contract_tests::fixtures::{add, change, insert, kek, text};
+use rotator_core::{store::Store, vault::KeyEncryptionKeys};
+use store_sqlite::Error;
 
-use crate::support::{
-    add, change, connect, files, files_with, folder, insert, kek, open, open_with, options, text,
-};
+use crate::support::{connect, files, files_with, folder, open, open_with, options};
 
 #[tokio::test]
 async fn no_file_holds_a_key() {

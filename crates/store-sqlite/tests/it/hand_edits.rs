@@ -1,8 +1,9 @@
 //! Rows that a hand has changed.
 
+use contract_tests::fixtures::{add, change, insert, insert_at};
 use rotator_core::store::{ConfigQuery, Store, StoreError};
 
-use crate::support::{add, change, connect, folder, insert, insert_at, open};
+use crate::support::{connect, folder, open};
 
 #[tokio::test]
 async fn a_row_that_makes_no_sense_harms_no_other() {

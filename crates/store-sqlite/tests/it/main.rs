@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "assertions")]
 
 mod adoption;
+mod as_it_is;
 mod backup;
 mod contract;
 mod durability;

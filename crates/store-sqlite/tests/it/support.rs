@@ -6,15 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
-use rotator_core::{
-    model::{ConfigFields, ConfigId, ConfigSpec, KeyId, QuotaGroup, Weight},
-    secret::Secret,
-    store::{Change, NewKey, Store},
-    vault::KeyEncryptionKey,
-};
+use contract_tests::fixtures::{kek, now};
+use rotator_core::{store::OpenReport, vault::KeyEncryptionKeys};
 use rusqlite::Connection;
-use store_sqlite::{Error, KeyEncryptionKeys, OpenOptions, OpenReport, SqliteStore};
+use store_sqlite::{Error, OpenOptions, SqliteStore};
 use tempfile::TempDir;
 
 /// An empty store; its folder goes with it.
@@ -46,15 +41,6 @@ pub(crate) fn path_in(folder: &Path) -> PathBuf {
     folder.join("rotator.db")
 }
 
-/// A key-encryption key, one per hexadecimal digit.
-pub(crate) fn kek(digit: char) -> KeyEncryptionKey {
-    KeyEncryptionKey::parse(&digit.to_string().repeat(64)).unwrap()
-}
-
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_millisecond(1_714_536_000_000).unwrap()
-}
-
 /// How a folder is opened when nothing is special.
 pub(crate) fn options(folder: &Path) -> OpenOptions {
     OpenOptions {
@@ -77,45 +63,6 @@ pub(crate) async fn open(folder: &Path) -> SqliteStore {
 /// A connection beside the store's own, as another program has it.
 pub(crate) fn connect(folder: &Path) -> Connection {
     Connection::open(path_in(folder)).unwrap()
-}
-
-pub(crate) fn change() -> Change {
-    Change { at: now(), actor: "admin".into(), address: None, request_id: "r".into() }
-}
-
-pub(crate) async fn insert(store: &SqliteStore, slug: &str) -> ConfigId {
-    insert_at(store, slug, "https://api.example.com").await
-}
-
-pub(crate) async fn insert_at(store: &SqliteStore, slug: &str, url: &str) -> ConfigId {
-    let fields = ConfigFields {
-        name: slug.into(),
-        slug: slug.into(),
-        config_type: "LLM".into(),
-        is_active: true,
-        target_base_url: Some(url.into()),
-        ..ConfigFields::default()
-    };
-    store.insert_config(ConfigSpec::try_from(&fields).unwrap(), &change()).await.unwrap().id
-}
-
-pub(crate) fn key(text: &str) -> NewKey {
-    NewKey {
-        secret: Secret::parse(text).unwrap(),
-        is_active: true,
-        weight: Weight::ONE,
-        quota_group: QuotaGroup::default(),
-        note: String::new(),
-    }
-}
-
-pub(crate) async fn add(store: &SqliteStore, config: ConfigId, texts: &[&str]) -> Vec<KeyId> {
-    store.add_keys(config, texts.iter().map(|text| key(text)).collect(), &change()).await.unwrap().ids
-}
-
-/// The text of a key; `None` when it does not open.
-pub(crate) async fn text(store: &SqliteStore, id: KeyId) -> Option<String> {
-    store.key(id).await.unwrap().unwrap().secret.map(|secret| secret.expose().to_owned())
 }
 
 /// Every file in a folder, by name.

@@ -1,0 +1,92 @@
+//! Transactions: connections that read, and others that write, so that neither waits for the other's.
+
+use std::time::{Duration, Instant};
+
+use rotator_core::store::StoreError;
+use tokio::time::sleep;
+
+use crate::{
+    Server,
+    connection::Session,
+    error,
+    pool::{Lease, Pool},
+};
+
+/// How many readings run at once, and how many writings.
+const READERS: u32 = 4;
+const WRITERS: u32 = 8;
+/// One state of the database, whatever others write; takes no lock.
+const READ: &str =
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+/// Locks the rows that are written and not the gaps between them, which keeps writers out of each other's way.
+const WRITE: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+/// No transaction is begun again after so long.
+const LAST_TRY: Duration = Duration::from_secs(2);
+/// Two transactions that were in each other's way begin again so much apart, in milliseconds.
+const APART: std::ops::Range<u64> = 1..20;
+
+/// One database in use.
+#[derive(Debug)]
+pub(crate) struct Database {
+    readers: Pool,
+    writers: Pool,
+}
+
+impl Database {
+    /// The database of this server.
+    pub(crate) fn new(server: &Server) -> Self {
+        Self { readers: Pool::new(server.clone(), READERS), writers: Pool::new(server.clone(), WRITERS) }
+    }
+
+    /// Runs `work` on one state of the database.
+    pub(crate) async fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut lease = self.readers.begin(READ).await?;
+        let result = work(&mut lease.session).await;
+        end(lease, "COMMIT").await;
+        result
+    }
+
+    /// Runs `work` in a transaction, again if another one was in its way. An `Ok` means that it is committed.
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, StoreError> + Clone,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        loop {
+            let mut lease = self.writers.begin(WRITE).await?;
+            let result = match work.clone()(&mut lease.session).await {
+                Ok(value) => lease.session.run("COMMIT").await.map(|()| value).map_err(Into::into),
+                Err(error) => Err(error),
+            };
+            match result {
+                Ok(value) => {
+                    lease.give_back();
+                    return Ok(value);
+                }
+                Err(error) => {
+                    end(lease, "ROLLBACK").await;
+                    if !error::is_worth_another_try(&error) || began.elapsed() > LAST_TRY {
+                        return Err(error);
+                    }
+                }
+            }
+            sleep(Duration::from_millis(fastrand::u64(APART))).await;
+        }
+    }
+
+    /// Finishes what is under way and closes the connections.
+    pub(crate) async fn close(&self) {
+        self.readers.stop().await;
+        self.writers.stop().await;
+    }
+}
+
+/// Ends a transaction that has nothing to keep. A connection that cannot say so is closed, which ends it too.
+async fn end(mut lease: Lease<'_>, how: &str) {
+    if !lease.session.is_broken() && lease.session.run(how).await.is_ok() {
+        lease.give_back();
+    }
+}
