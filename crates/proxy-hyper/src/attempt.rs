@@ -9,7 +9,7 @@ use rotator_core::{
     cache::Turn,
     model::{ApiFormat, KeyId, OutputFormat, Target},
     outcome::Outcome,
-    pool::{Ailment, Picked, Wish},
+    pool::{Ailment, KeyPool, Picked, Wish},
     routes::Route,
 };
 use tokio::time::Instant;
@@ -66,7 +66,7 @@ impl Answer {
             idle_timeout: spec.limits.idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
             dialect: client_dialect(&spec.target),
             failed_stream: shown.failed_stream,
-            meter: Meter::of(ask, picked.slot().id, &response),
+            meter: Meter::of(&exchange.worker.metrics, ask, picked.slot().id, &response, shown.failed_stream),
             response,
             picked,
             lease,
@@ -103,13 +103,15 @@ pub(crate) async fn run(
     loop {
         plan.begin(exchange, &step);
         let bounds = Bounds { deadline: plan.deadline(), is_upgrade: upgrade.is_some() };
-        let (mut sent, judgement) = match &route.hedging {
+        let mut judgement = None;
+        let mut sent = match &route.hedging {
             Some(hedging) if !bounds.is_upgrade => {
                 let ended = Box::pin(hedge::send(hedging, exchange, ask, &mut plan, step, bounds)).await;
-                step = ended.step;
-                (ended.sent, ended.judgement)
+                (step, judgement) = (ended.step, ended.judgement);
+                ended.sent
             }
-            _ => (send(&exchange.worker, ask, &step, body, bounds, &mut exchange.sent_at).await, None),
+            // In a box: two small allocations cost less than one above the allocator's quick sizes, and moving it.
+            _ => Box::pin(send(&exchange.worker, ask, &step, body, bounds, &mut exchange.sent_at)).await,
         };
         let shown = match &sent {
             Ok((response, _))
@@ -157,14 +159,26 @@ pub(crate) async fn pick(ask: &Ask, affinity: Option<u64>, tried: &[KeyId], now:
     let pool = &ask.route.pool;
     let turn = match pool.next_turn() {
         Turn::Now(turn) => turn,
-        Turn::Later(turn) => turn.await.unwrap_or_else(|_| fastrand::u64(..)),
+        Turn::Later(turn) => turn.await,
     };
     let model = if pool.tells_models() { ask.model() } else { None };
     let may_try = pool.is_well() || ask.body.may_repeat();
     let wish = Wish { turn, affinity, model, tried, may_try, now: now.into_std() };
+    if pool.shares_caps() {
+        // In a box: most services need no room for it.
+        return Box::pin(claim(pool, wish)).await;
+    }
     match pool.pick(&wish) {
         // A doubtful key is better than none.
         None if !may_try => pool.pick(&Wish { may_try: true, ..wish }),
+        picked => picked,
+    }
+}
+
+/// The same where all instances keep the caps of keys together.
+async fn claim(pool: &KeyPool, wish: Wish<'_>) -> Option<Picked> {
+    match pool.claim(&wish).await {
+        None if !wish.may_try => pool.claim(&Wish { may_try: true, ..wish }).await,
         picked => picked,
     }
 }

@@ -3,6 +3,8 @@
 //! Frames go to the upstream as they come; a copy (a reference count, not bytes) is kept up to a limit per request and
 //! one for all requests, so that another key can be tried. A body above the limits is sent once.
 
+mod attempt_body;
+
 use std::{
     cell::{Cell, RefCell},
     io,
@@ -14,24 +16,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{connection::OpenBody, replay_budget::ReplayBudget, response::BoxError};
 
+pub(crate) use attempt_body::AttemptBody;
+
 /// A request body, from which an attempt takes a copy to send.
 #[derive(Clone)]
 pub(crate) struct RequestBody {
     shared: Rc<Shared>,
-}
-
-/// One attempt's view of a request body. Only the latest may be polled to any effect; attempts at the same time need a
-/// copy each: [`RequestBody::beside`].
-pub(crate) struct AttemptBody {
-    shared: Rc<Shared>,
-    attempt: u32,
 }
 
 struct Shared {
@@ -212,6 +209,11 @@ impl RequestBody {
         (source.is_whole && source.has_ended()).then(|| source.kept.concat())
     }
 
+    /// Whether the first attempt has not taken it to its end, so that there may be no other beside it yet.
+    pub(crate) fn is_still_to_go_out(&self) -> bool {
+        self.is_replayable() && self.shared.source.borrow().open.is_some()
+    }
+
     /// The same body for an attempt beside another one, if it has come to its end and was kept.
     pub(crate) fn beside(&self) -> Option<Self> {
         let source = self.shared.source.borrow();
@@ -221,6 +223,12 @@ impl RequestBody {
         let copy = Self::of(None, None, source.limits.clone(), Instant::now());
         copy.shared.source.borrow_mut().kept.clone_from(&source.kept);
         Some(copy)
+    }
+
+    /// Its first frames, as far as they were kept, and the budget that they count against.
+    pub(crate) fn beginning(&self) -> (SmallVec<[Bytes; 2]>, Arc<ReplayBudget>) {
+        let source = self.shared.source.borrow();
+        (source.kept.clone(), Arc::clone(&source.limits.budget))
     }
 
     pub(crate) fn failure(&self) -> Option<BodyFailure> {
@@ -277,6 +285,16 @@ impl RequestBody {
             }
         }
         None
+    }
+
+    /// Reads the body to its end, for another one that is made of it: trailers are left out. `None` as above.
+    pub(crate) async fn read_text(&self) -> Option<Vec<u8>> {
+        if let Some(text) = self.read_ahead().await {
+            return Some(text);
+        }
+        self.shared.source.borrow_mut().late.take_if(|late| late.is_trailers())?;
+        let end = std::future::poll_fn(|cx| self.shared.poll_source(cx)).await;
+        end.is_none().then(|| self.shared.source.borrow().kept.concat())
     }
 }
 
@@ -340,51 +358,5 @@ impl Source {
 impl Drop for Source {
     fn drop(&mut self) {
         self.limits.budget.give_back(self.kept_bytes);
-    }
-}
-
-impl Body for AttemptBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.shared.attempt.get() != self.attempt {
-            return Poll::Ready(Some(Err("another attempt has taken over".into())));
-        }
-        let shared = &self.shared;
-        let kept = shared.source.borrow().kept.get(shared.sent.get()).cloned();
-        if let Some(data) = kept {
-            shared.sent.set(shared.sent.get() + 1);
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        if let Some(frame) = shared.source.borrow_mut().late.take() {
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        let frame = ready!(shared.poll_source(cx));
-        // A frame that was kept is behind us as well.
-        shared.sent.set(shared.source.borrow().kept.len());
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let source = self.shared.source.borrow();
-        self.shared.sent.get() >= source.kept.len() && source.late.is_none() && source.has_ended()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let source = self.shared.source.borrow();
-        let unsent = source.kept.get(self.shared.sent.get()..).unwrap_or_default();
-        let late = source.late.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
-        let unsent = late + unsent.iter().map(|data| data.len() as u64).sum::<u64>();
-        let coming = source.incoming.as_ref().map_or(SizeHint::with_exact(0), Incoming::size_hint);
-        let mut hint = SizeHint::new();
-        if let Some(upper) = coming.upper() {
-            hint.set_upper(unsent + upper);
-        }
-        hint.set_lower(unsent + coming.lower());
-        hint
     }
 }

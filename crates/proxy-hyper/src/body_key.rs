@@ -8,7 +8,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use llm_formats::take_member;
-use rotator_core::model::ConfigType;
+use rotator_core::{access::Holder, model::ConfigType};
 use tokio::time::timeout;
 
 use crate::{
@@ -25,8 +25,8 @@ const API_KEY: &str = "api_key";
 /// The longest body that is read for a key: until then nobody knows whose it is.
 const MAX_BODY: usize = 64 << 10;
 
-/// Takes the proxy key out of a body and says which one it is, counted from 1, with the body that is left. For requests
-/// that show no key elsewhere.
+/// Takes the proxy key out of a body and says whose it is, with the body that is left. For requests that show no key
+/// elsewhere.
 ///
 /// Where one service allows it, the bodies for all are read, and the answer is the same: nobody learns without a key
 /// which service it is, or that there is one of this name.
@@ -36,7 +36,7 @@ pub(crate) async fn authenticate(
     parts: &mut Parts,
     incoming: Incoming,
     open: Option<OpenBody>,
-) -> Result<(u32, Upload), ProxyError> {
+) -> Result<(Holder, Upload), ProxyError> {
     let none = || missing(target.config_type);
     let may_be = target.config_type == ConfigType::Llm
         && is_json(&parts.headers)
@@ -51,12 +51,12 @@ pub(crate) async fn authenticate(
     open.into_iter().for_each(OpenBody::end);
     let twice = |_| ProxyError::bad_request("the body has two members api_key");
     let taken = take_member(&body, API_KEY).map_err(twice)?.ok_or_else(none)?;
-    let key = worker.proxy_keys.check(taken.text.as_bytes()).ok_or_else(refused)?;
+    let holder = worker.proxy_keys(|keys| keys.check(taken.text.as_bytes())).ok_or_else(refused)?;
     if !worker.route(ConfigType::Llm, target.slug).is_some_and(|route| route.takes_body_key()) {
         return Err(none());
     }
     parts.headers.remove(header::CONTENT_LENGTH);
-    Ok((key, Upload::Whole(taken.rest.into())))
+    Ok((holder, Upload::Whole(taken.rest.into())))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Path
 use llm_formats::ErrorKind;
 use percent_encoding::percent_decode_str;
 use rotator_core::{
-    access::{ProxyKeys, Remembered},
+    access::{Holder, ProxyKeys, Remembered},
     model::ConfigType,
 };
 
@@ -19,7 +19,7 @@ const LLM_KEY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("api-key"),
 ];
 
-/// Takes the proxy key out of a request and says which one it is, counted from 1; `None` when the request shows none.
+/// Takes the proxy key out of a request and says whose it is; `None` when the request shows none.
 ///
 /// `/proxy` reads `X-Proxy-Key`, else `Authorization: Bearer`; `/llm` reads every place an SDK uses. Two different keys
 /// in one request are refused: which one counts would depend on who reads it.
@@ -28,7 +28,7 @@ pub(crate) fn authenticate(
     config_type: ConfigType,
     keys: &ProxyKeys,
     remembered: &Remembered,
-) -> Result<Option<u32>, ProxyError> {
+) -> Result<Option<Holder>, ProxyError> {
     let headers = &mut parts.headers;
     let mut shown = Shown::default();
     shown.take(headers, &X_PROXY_KEY)?;

@@ -6,26 +6,40 @@ use brotli_decompressor::DecompressorWriter;
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use ruzstd::decoding::FrameDecoder;
 
-/// The text in a body of this `Content-Encoding`; `None` when we do not know the coding, when the body is broken, or
-/// when it holds more than `limit` bytes.
-pub(crate) fn decode(coding: &str, body: &[u8], limit: usize) -> Option<Vec<u8>> {
+/// Why a body has not been unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packed {
+    /// We do not know the coding, or the body is broken.
+    Unreadable,
+    /// It holds more than may be.
+    TooLong,
+}
+
+/// The text in a body of this `Content-Encoding`, if it has no more than `limit` bytes.
+pub(crate) fn decode(coding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, Packed> {
     match coding.trim().to_ascii_lowercase().as_str() {
         "gzip" | "x-gzip" => read(flate2::read::MultiGzDecoder::new(body), limit),
         // Some servers leave out the zlib header that RFC 9110 asks for.
-        "deflate" => read(flate2::read::ZlibDecoder::new(body), limit)
-            .or_else(|| read(flate2::read::DeflateDecoder::new(body), limit)),
+        "deflate" => match read(flate2::read::ZlibDecoder::new(body), limit) {
+            Err(Packed::Unreadable) => read(flate2::read::DeflateDecoder::new(body), limit),
+            text => text,
+        },
         "br" => read(brotli_decompressor::Decompressor::new(body, PIECE), limit),
-        "zstd" => read(ruzstd::decoding::StreamingDecoder::new(body).ok()?, limit),
-        _ => None,
+        "zstd" => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(body).map_err(|_| Packed::Unreadable)?;
+            read(decoder, limit)
+        }
+        _ => Err(Packed::Unreadable),
     }
 }
 
 const PIECE: usize = 4 << 10;
 
-fn read(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
+fn read(decoder: impl Read, limit: usize) -> Result<Vec<u8>, Packed> {
     let mut text = Vec::new();
-    decoder.take(limit as u64 + 1).read_to_end(&mut text).ok()?;
-    (text.len() <= limit).then_some(text)
+    let mut decoder = decoder.take((limit as u64).saturating_add(1));
+    decoder.read_to_end(&mut text).map_err(|_| Packed::Unreadable)?;
+    if text.len() > limit { Err(Packed::TooLong) } else { Ok(text) }
 }
 
 /// Unpacks a body as it comes, and hands its text to a writer. It keeps a few megabytes at most, whatever comes.
@@ -62,20 +76,20 @@ impl<W: Write> Unpacker<W> {
     }
 
     /// The writer, which has got all that could be unpacked of what came.
-    pub(crate) fn text(&mut self) -> &W {
+    pub(crate) fn text(&mut self) -> &mut W {
         match self {
             Self::Identity(text) => text,
             Self::Gzip(decoder) => {
                 // What a broken body had before its fault has been handed on already.
                 let _ = decoder.flush();
-                decoder.get_ref()
+                decoder.get_mut()
             }
             Self::Deflate(decoder) => {
                 let _ = decoder.flush();
-                decoder.get_ref()
+                decoder.get_mut()
             }
-            Self::Brotli(decoder) => decoder.get_ref(),
-            Self::Zstd(decoder) => &decoder.text,
+            Self::Brotli(decoder) => decoder.get_mut(),
+            Self::Zstd(decoder) => &mut decoder.text,
         }
     }
 }
@@ -111,7 +125,9 @@ impl<W: Write> Zstd<W> {
         loop {
             let rest = &self.packed[read..];
             let (taken, unpacked) = match self.frame.decode_from_to(rest, &mut piece) {
-                Ok((taken, unpacked)) => (taken.min(rest.len()), unpacked),
+                // Half a checksum, which the decoder counts as a whole one.
+                Ok((taken, _)) if taken > rest.len() => break,
+                Ok(done) => done,
                 // Half a header.
                 Err(_) if rest.len() < Self::LONGEST_HEADER => break,
                 Err(error) => return Err(io::Error::other(error)),
@@ -192,6 +208,23 @@ mod tests {
     fn an_unknown_coding_is_not_unpacked() {
         for coding in ["", "gzip, br", "compress"] {
             assert!(Unpacker::new(coding, Vec::new()).is_none(), "{coding}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_may_come_in_pieces() {
+        let text: String = (0..2_000).map(|n| n.to_string()).collect();
+        let (_, zstd) = packed(text.as_bytes()).into_iter().find(|(coding, _)| *coding == "zstd").unwrap();
+
+        for rest in 1..=4 {
+            let (most, checksum) = zstd.split_at(zstd.len() - rest);
+            let pieces = std::iter::once(most).chain(checksum.chunks(1));
+
+            assert_eq!(
+                unpacked("zstd", pieces).unwrap(),
+                text.as_bytes(),
+                "the last {rest} bytes one by one"
+            );
         }
     }
 

@@ -3,14 +3,14 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 use llm_formats::ErrorKind;
 use rotator_core::{
     access::Remembered,
     caps::Permit,
     model::{ConfigId, ConfigType, KeyId},
-    record::{RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
+    record::{RequestId, RequestOutcome, RequestRecord, Trace},
 };
 use tokio::time::Instant;
 
@@ -18,10 +18,13 @@ use crate::{
     body::RequestBody,
     connection::{ActiveRequest, Connection},
     error::{Asker, Audience, ProxyError},
-    meter::Meter,
+    meter::{Meter, Settled, Used},
+    pass::{self, Pass},
     queue::Client,
+    request_id,
     response::ResponseBody,
     translation::Translated,
+    untold::Untold,
     worker::{Worker, wall_clock},
 };
 
@@ -45,6 +48,8 @@ pub(crate) struct Exchange {
     pub(crate) translated: Option<Box<Translated>>,
     /// Its place in a service that serves so many at a time only.
     pub(crate) permit: Option<Permit>,
+    /// What its proxy key lets it do, where that is not everything.
+    pub(crate) pass: Option<Pass>,
     /// When the latest attempt went out; kept for the debug headers only.
     pub(crate) sent_at: Instant,
     /// An attempt has failed.
@@ -55,7 +60,9 @@ pub(crate) struct Exchange {
     pub(crate) model: Option<Box<str>>,
     /// Reads the answer.
     pub(crate) meter: Option<Box<Meter>>,
-    used: Option<Tokens>,
+    used: Option<Used>,
+    /// What it used, as far as that is still to be estimated.
+    untold: Option<Box<Untold>>,
     ended: Option<(u16, RequestOutcome)>,
     first_byte: Option<Duration>,
     last_byte: Option<Duration>,
@@ -93,12 +100,14 @@ impl Exchange {
             trace: None,
             translated: None,
             permit: None,
+            pass: None,
             sent_at: started,
             has_failed: false,
             answered: 0,
             model: None,
             meter: None,
             used: None,
+            untold: None,
             ended: None,
             first_byte: None,
             last_byte: None,
@@ -178,8 +187,17 @@ impl Exchange {
     /// What has been used is known: all of it, or what the client stayed for.
     fn settle(&mut self) {
         if let Some(meter) = self.meter.take() {
-            self.used = meter.settle();
+            let Settled { used, untold } = meter.settle(self.model.as_deref());
+            (self.used, self.untold) = (used, untold);
         }
+    }
+
+    /// Ends it with nothing but a good word of our own.
+    pub(crate) fn greet(mut self: Box<Self>) -> Response<ResponseBody> {
+        self.end(StatusCode::OK.as_u16(), RequestOutcome::Completed);
+        let mut response = Response::new(ResponseBody::Full(None));
+        request_id::put_on(response.headers_mut(), self.id);
+        response
     }
 
     /// Ends it with an answer of our own.
@@ -223,7 +241,15 @@ impl Drop for Exchange {
             RequestOutcome::UpstreamCut => metrics.upstream_cuts.add(1),
             _ => {}
         }
-        self.worker.recorder.push(RequestRecord {
+        if let Some(pass) = &self.pass {
+            if let Some(used) = &self.used {
+                pass::charge(pass.terms(), used.tokens, Instant::now().into_std());
+            }
+            if let Some(untold) = &mut self.untold {
+                untold.terms = Some(Arc::clone(pass.terms()));
+            }
+        }
+        let record = RequestRecord {
             request_id: self.id,
             started_at: self.started_at,
             config_id: self.config_id,
@@ -240,8 +266,11 @@ impl Drop for Exchange {
             bytes_out: self.bytes_out,
             client: self.connection.client,
             model: self.model.take(),
-            usage: self.used,
+            usage: self.used.map(|used| used.tokens),
+            usage_estimated: false,
+            cost: self.used.and_then(|used| used.cost),
             trace: self.trace.take(),
-        });
+        };
+        self.worker.recorder.push(record, self.untold.take());
     }
 }

@@ -26,6 +26,9 @@ use crate::{
     worker::Worker,
 };
 
+/// After which to look again whether a request has gone out.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// An attempt that has ended.
 pub(crate) struct Ended<'a> {
     pub(crate) step: Step,
@@ -185,13 +188,17 @@ async fn first_of<'a, F: Future<Output = Ended<'a>>>(lanes: &mut Lanes<F>) -> En
     .await
 }
 
-/// Ready when an answer is due that takes no longer than usual.
+/// Ready when an answer is due that takes no longer than usual. It is not before the request has gone out: on a busy
+/// machine that may take longer than an answer usually does.
 async fn until_late(body: &RequestBody, usual: Duration) {
     loop {
-        let due = body.answer_due(usual);
-        if due <= Instant::now() {
+        let (due, now) = (body.answer_due(usual), Instant::now());
+        if due > now {
+            sleep_until(due).await;
+        } else if body.is_still_to_go_out() {
+            sleep_until(now + usual.max(MOMENT)).await;
+        } else {
             return;
         }
-        sleep_until(due).await;
     }
 }

@@ -16,7 +16,8 @@
 //!    `translated_stream` bring it back into the client's format
 //! 8. `exchange` counts and `record` hands over what is kept of the request; `sample` is what failures looked like
 //!
-//! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `drain` ends it all.
+//! `control` is the way to everything that is not `/proxy` or `/llm`; `probe` tests one key; `courier` takes one letter to a
+//! webhook; `drain` ends it all.
 
 mod acceptor;
 mod affinity;
@@ -30,7 +31,9 @@ mod client_key;
 mod connection;
 mod content_coding;
 mod control;
+mod courier;
 mod drain;
+mod entry;
 mod error;
 mod exchange;
 mod framing;
@@ -41,6 +44,7 @@ mod lazy_timer;
 mod local_exec;
 mod meter;
 mod metrics;
+mod pass;
 mod plan;
 mod probe;
 mod queue;
@@ -61,13 +65,14 @@ mod trace;
 mod translated_answer;
 mod translated_stream;
 mod translation;
+mod untold;
 mod upgrade;
 mod upstream;
 mod worker;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
-use rotator_core::{access::ProxyKeys, routes::Routes};
+use rotator_core::routes::Routes;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -77,6 +82,7 @@ use crate::{
 };
 
 pub use control::{Control, ControlRequest};
+pub use courier::Messenger;
 pub use metrics::Metrics;
 pub use probe::Probe;
 pub use record::{Batch, RecordSender};
@@ -90,8 +96,6 @@ pub struct Parts {
     pub settings: Settings,
     /// The services.
     pub routes: Arc<Routes>,
-    /// Who may call them.
-    pub proxy_keys: Arc<ProxyKeys>,
     /// Where request records go.
     pub records: RecordSender,
     /// Everything that is not the data path.
@@ -156,6 +160,11 @@ impl Proxy {
             // A worker's panic has been reported by the panic hook.
             let _ = worker.thread.join();
         }
+    }
+
+    /// Takes letters to webhooks.
+    pub fn messenger(&self) -> Option<Messenger> {
+        self.workers.first().map(|worker| Messenger(worker.mail.clone()))
     }
 
     /// Sends test requests for the admin API.

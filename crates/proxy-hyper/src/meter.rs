@@ -6,12 +6,20 @@ use http::{HeaderMap, Method, Response, header};
 use llm_formats::{Usage, UsageReader};
 use rotator_core::{
     model::{ConfigType, KeyId},
+    prices::Money,
     record::Tokens,
     routes::Route,
 };
 use tokio::time::Instant;
 
-use crate::{answer_body::AnswerBody, attempt::Ask, content_coding::Unpacker, service::is_event_stream};
+use crate::{
+    answer_body::AnswerBody,
+    attempt::Ask,
+    content_coding::Unpacker,
+    metrics::WorkerMetrics,
+    service::is_event_stream,
+    untold::{Prompt, Untold},
+};
 
 /// How much text of a compressed answer is looked into.
 const MAX_UNPACKED: usize = 64 << 20;
@@ -24,6 +32,27 @@ pub(crate) struct Meter {
     /// Who has used what it used.
     route: Arc<Route>,
     key: KeyId,
+    stream: Option<StreamUnderWay>,
+    /// For an estimate, until the answer has told what it used.
+    prompt: Option<Prompt>,
+}
+
+/// Counted as long as the stream is read.
+struct StreamUnderWay(Arc<WorkerMetrics>);
+
+/// What is known of a request that has ended.
+pub(crate) struct Settled {
+    pub(crate) used: Option<Used>,
+    /// What is still to be estimated.
+    pub(crate) untold: Option<Box<Untold>>,
+}
+
+/// What a request used.
+#[derive(Clone, Copy)]
+pub(crate) struct Used {
+    pub(crate) tokens: Tokens,
+    /// Where the model's price is known.
+    pub(crate) cost: Option<Money>,
 }
 
 /// An answer's text.
@@ -35,7 +64,13 @@ struct Text {
 
 impl Meter {
     /// `None` for an answer that tells nothing, or in a way that we cannot read.
-    pub(crate) fn of(ask: &Ask, key: KeyId, response: &Response<AnswerBody>) -> Option<Box<Self>> {
+    pub(crate) fn of(
+        metrics: &Arc<WorkerMetrics>,
+        ask: &Ask,
+        key: KeyId,
+        response: &Response<AnswerBody>,
+        is_failure: bool,
+    ) -> Option<Box<Self>> {
         // Who asks for a stored answer with a GET is told again what that used.
         let is_metered = ask.route.config.spec.target.config_type() == ConfigType::Llm
             && ask.outbound.method == Method::POST
@@ -44,7 +79,8 @@ impl Meter {
             return None;
         }
         let headers = response.headers();
-        let reader = if is_event_stream(headers) {
+        let is_stream = is_event_stream(headers);
+        let reader = if is_stream {
             UsageReader::of_events()
         } else if is_json(headers) {
             UsageReader::of_json()
@@ -59,7 +95,10 @@ impl Meter {
             }
             _ => return None,
         };
-        Some(Box::new(Self { answer, is_over: false, route: Arc::clone(&ask.route), key }))
+        let prompt = if is_failure { None } else { Prompt::of(&ask.body) };
+        let route = Arc::clone(&ask.route);
+        let stream = is_stream.then(|| StreamUnderWay::begin(metrics));
+        Some(Box::new(Self { answer, is_over: false, route, key, stream, prompt }))
     }
 
     /// Reads the next bytes.
@@ -67,15 +106,43 @@ impl Meter {
         if !self.is_over {
             self.is_over = self.answer.write(bytes).is_err();
         }
+        if let Unpacker::Identity(text) = &self.answer
+            && text.reader.has_told()
+        {
+            self.prompt = None;
+        }
     }
 
-    /// Counts what has been used, as far as the answer has told.
-    pub(crate) fn settle(mut self) -> Option<Tokens> {
-        let Usage { input, cached_read, cache_write, output, reasoning } =
-            self.answer.text().reader.usage()?;
-        let tokens = Tokens { input, cached_read, cache_write, output, reasoning };
-        self.route.charge(self.key, tokens, Instant::now().into_std());
-        Some(tokens)
+    /// Counts what a request for this model has used, as far as the answer has told, and what that cost.
+    pub(crate) fn settle(mut self, model: Option<&str>) -> Settled {
+        let reader = &mut self.answer.text().reader;
+        let used = reader.usage().map(|usage| {
+            let Usage { input, cached_read, cache_write, output, reasoning } = usage;
+            let tokens = Tokens { input, cached_read, cache_write, output, reasoning };
+            let cost = self.route.charge(self.key, model, tokens, Instant::now().into_std());
+            Used { tokens, cost }
+        });
+        let said = reader.take_said();
+        // JSON without a text is no model's answer: a file's, or a number of tokens.
+        let is_answer = if self.stream.is_some() { !said.has_not_begun() } else { !said.is_empty() };
+        let Self { route, key, prompt, .. } = self;
+        let untold = prompt
+            .filter(|_| is_answer && !said.is_over())
+            .map(|prompt| Box::new(Untold { place: 0, route, key, terms: None, prompt, said }));
+        Settled { used, untold }
+    }
+}
+
+impl StreamUnderWay {
+    fn begin(metrics: &Arc<WorkerMetrics>) -> Self {
+        metrics.active_streams.add(1);
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for StreamUnderWay {
+    fn drop(&mut self) {
+        self.0.active_streams.sub(1);
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) duration: Histogram,
     pub(crate) first_byte: Histogram,
     pub(crate) active_requests: Counter,
+    pub(crate) active_streams: Counter,
     pub(crate) client_connections: Counter,
     pub(crate) upstream_connections_opened: Counter,
     attempts: [Counter; Kind::ALL.len()],
@@ -105,10 +106,11 @@ pub struct Metrics(pub(crate) Arc<[Arc<WorkerMetrics>]>);
 /// A metric of one number over all workers.
 type Reading = (&'static str, &'static str, &'static str, fn(&WorkerMetrics) -> &Counter);
 
-const READINGS: [Reading; 11] = [
+const READINGS: [Reading; 12] = [
     ("akr_active_requests", "gauge", "Requests between their head and the end of their answer.", |w| {
         &w.active_requests
     }),
+    ("akr_active_streams", "gauge", "Streams of LLM answers that are under way.", |w| &w.active_streams),
     ("akr_client_connections", "gauge", "Open client connections.", |w| &w.client_connections),
     ("akr_upstream_connections_opened_total", "counter", "Connections opened to upstreams.", |w| {
         &w.upstream_connections_opened
@@ -141,6 +143,21 @@ impl Metrics {
     /// Requests between their head and the end of their answer.
     pub fn active_requests(&self) -> u64 {
         self.sum(|w| &w.active_requests)
+    }
+
+    /// Those of them whose answer is an LLM's stream that is under way.
+    pub fn active_streams(&self) -> u64 {
+        self.sum(|w| &w.active_streams)
+    }
+
+    /// Open client connections.
+    pub fn client_connections(&self) -> u64 {
+        self.sum(|w| &w.client_connections)
+    }
+
+    /// Request records lost because the log writer fell behind.
+    pub fn records_dropped(&self) -> u64 {
+        self.sum(|w| &w.records_dropped)
     }
 
     /// Prometheus text exposition format, version 0.0.4.

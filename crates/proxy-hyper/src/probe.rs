@@ -58,11 +58,16 @@ pub(crate) async fn probe(
     let route = worker.route(spec.target.config_type(), spec.slug.as_str());
     let route = route.filter(|route| route.config.id == config.id);
     // A test counts as a request, so that testing never spends more than the service may.
-    let _permit = match route.as_ref().map(|route| route.gate.enter(&spec.caps, started.into_std())) {
-        Some(Err(_)) => {
-            return failed(Duration::ZERO, "not tested: this service has done as many requests as it may");
-        }
-        Some(Ok(permit)) => permit,
+    let _permit = match &route {
+        Some(route) => match route.entrance.admit(started.into_std()).await {
+            Ok(permit) => permit,
+            Err(_) => {
+                return failed(
+                    Duration::ZERO,
+                    "not tested: this service has done as many requests as it may",
+                );
+            }
+        },
         None => None,
     };
     let answered = timeout(TIMEOUT, send(worker, spec, credential)).await;

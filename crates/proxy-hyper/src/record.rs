@@ -9,13 +9,15 @@ use rotator_core::{
 };
 use tokio::sync::mpsc;
 
-use crate::metrics::WorkerMetrics;
+use crate::{metrics::WorkerMetrics, untold::Untold};
 
 /// What a worker hands over at a time.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Requests that have ended.
     pub requests: Vec<RequestRecord>,
+    /// Those of them that are still to be estimated: see [`Batch::estimate`].
+    pub untold: Vec<Untold>,
     /// What some answers looked like that were no success.
     pub samples: Vec<ErrorSample>,
 }
@@ -31,6 +33,7 @@ const SAMPLES: usize = 64;
 /// The records of one worker.
 pub(crate) struct Recorder {
     batch: RefCell<Vec<RequestRecord>>,
+    untold: RefCell<Vec<Untold>>,
     samples: RefCell<Vec<ErrorSample>>,
     sender: RecordSender,
     metrics: Arc<WorkerMetrics>,
@@ -38,20 +41,29 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(sender: RecordSender, metrics: Arc<WorkerMetrics>) -> Self {
-        Self { batch: RefCell::default(), samples: RefCell::default(), sender, metrics }
+        Self {
+            batch: RefCell::default(),
+            untold: RefCell::default(),
+            samples: RefCell::default(),
+            sender,
+            metrics,
+        }
     }
 
-    pub(crate) fn push(&self, record: RequestRecord) {
+    pub(crate) fn push(&self, record: RequestRecord, untold: Option<Box<Untold>>) {
         let full = {
             let mut batch = self.batch.borrow_mut();
             if batch.is_empty() {
                 batch.reserve_exact(BATCH);
             }
+            if let Some(untold) = untold {
+                self.untold.borrow_mut().push(Untold { place: batch.len(), ..*untold });
+            }
             batch.push(record);
             batch.len() >= BATCH
         };
         if full {
-            self.send(Batch { requests: self.batch.take(), ..Batch::default() });
+            self.send(Batch { requests: self.batch.take(), untold: self.untold.take(), ..Batch::default() });
         }
     }
 
@@ -69,7 +81,11 @@ impl Recorder {
 
     /// At each tick.
     pub(crate) fn hand_over(&self) {
-        self.send(Batch { requests: self.batch.take(), samples: self.samples.take() });
+        self.send(Batch {
+            requests: self.batch.take(),
+            untold: self.untold.take(),
+            samples: self.samples.take(),
+        });
     }
 
     fn send(&self, batch: Batch) {

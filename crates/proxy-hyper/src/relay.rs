@@ -106,11 +106,12 @@ fn pass_on(mut exchange: Box<Exchange>, answer: Answer) -> Answering {
         exchange.end(answer.response.status().as_u16(), RequestOutcome::Completed);
         return Answering::now(answer.response.map(|_| ResponseBody::Full(None)));
     }
-    let (parts, relay) = Relay::new(exchange, answer);
+    let (parts, mut relay) = Relay::new(exchange, answer);
     if relay.scrubber.is_some() && parts.headers.contains_key(header::CONTENT_ENCODING) {
         return Answering::later(relay.exchange.asker(), relay.unpacked(parts));
     }
-    Answering::now(Response::from_parts(parts, ResponseBody::Relay(Box::new(relay.begun()))))
+    relay.begin();
+    Answering::now(Response::from_parts(parts, ResponseBody::Relay(relay)))
 }
 
 /// Whether a body may end anywhere, so that an event can be added to it.
@@ -128,7 +129,7 @@ fn put_debug_headers(exchange: &Exchange, headers: &mut http::HeaderMap) {
 
 impl Relay {
     /// An answer's body, and its head.
-    pub(crate) fn new(exchange: Box<Exchange>, answer: Answer) -> (Parts, Self) {
+    pub(crate) fn new(exchange: Box<Exchange>, answer: Answer) -> (Parts, Box<Self>) {
         let Answer { response, picked, lease, idle_timeout, dialect, failed_stream, .. } = answer;
         let (parts, upstream) = response.into_parts();
         let on_cut = match dialect {
@@ -140,7 +141,7 @@ impl Relay {
         let is_error = failed_stream || parts.status.as_u16() >= 400;
         let secret = &picked.slot().credential.secret;
         let scrubber = is_error.then(|| Box::new(Scrubber::new(secret.clone())));
-        let relay = Self {
+        let relay = Box::new(Self {
             upstream,
             exchange,
             status: parts.status,
@@ -157,15 +158,14 @@ impl Relay {
             },
             scrubber,
             ended: false,
-        };
+        });
         (parts, relay)
     }
 
     /// The head goes to the client: there will be no other attempt.
-    pub(crate) fn begun(mut self) -> Self {
+    pub(crate) fn begin(&mut self) {
         self.exchange.answered = self.status.as_u16();
         self.exchange.body.iter().for_each(RequestBody::commit);
-        self
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -269,7 +269,7 @@ impl Relay {
     }
 
     /// A compressed error answer: as it came if the key is not in it, else unpacked and masked.
-    async fn unpacked(mut self, mut parts: Parts) -> Response<ResponseBody> {
+    async fn unpacked(mut self: Box<Self>, mut parts: Parts) -> Response<ResponseBody> {
         let secret = self.picked.slot().credential.secret.clone();
         let whole = Limited::new(&mut self.upstream, MAX_COMPRESSED).collect();
         let packed = match tokio::time::timeout(self.idle_timeout, whole).await {
@@ -283,7 +283,7 @@ impl Relay {
             _ => return self.withheld(parts, "the upstream broke off its error answer"),
         };
         let coding = parts.headers.get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok());
-        let Some(text) = content_coding::decode(coding.unwrap_or_default(), &packed, MAX_UNPACKED) else {
+        let Ok(text) = content_coding::decode(coding.unwrap_or_default(), &packed, MAX_UNPACKED) else {
             return self
                 .withheld(parts, "the upstream's error answer is compressed in a way that cannot be read");
         };
@@ -301,7 +301,7 @@ impl Relay {
     }
 
     /// An error answer without its body, which may show the key.
-    fn withheld(mut self, mut parts: Parts, why: &'static str) -> Response<ResponseBody> {
+    fn withheld(mut self: Box<Self>, mut parts: Parts, why: &'static str) -> Response<ResponseBody> {
         self.lease = None;
         self.ended = true;
         self.exchange.end(self.status.as_u16(), RequestOutcome::UpstreamCut);

@@ -70,7 +70,7 @@ pub(crate) async fn send(
     let mut replaced = 0;
     loop {
         let leased = if is_upgrade {
-            worker.upstreams.lease_for_upgrade(&origin, connect_timeout).await
+            worker.upstreams.lease_alone(&origin, connect_timeout).await
         } else {
             worker.upstreams.lease(&origin, connect_timeout).await
         };

@@ -1,18 +1,14 @@
 //! The life of one request, whole.
 
-use std::{
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts, uri::PathAndQuery};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm_formats::{Dialect, ErrorKind, endpoint::Call};
 use rotator_core::{
-    caps::{Closed, Permit},
-    model::{Caps, ConfigType, Target as ConfigTarget},
+    access::Holder,
+    model::{ConfigType, Target as ConfigTarget},
     record::RequestId,
     routes::Route,
 };
@@ -22,13 +18,16 @@ use crate::{
     body::{BodyLimits, RequestBody, Upload},
     body_key, client_key,
     connection::{Connection, OpenBody},
+    entry,
     error::{Asker, Audience, ProxyError},
     exchange::Exchange,
-    framing, relay, request_id,
+    framing,
+    pass::Pass,
+    relay, request_id,
     response::{Answering, ResponseBody},
     rewrite::{Outbound, PathVersion},
     target::{Target, check_rest},
-    translation::Formats,
+    translation::{Formats, is_greeting},
     upgrade::{self, Upgrade},
     worker::Worker,
 };
@@ -85,19 +84,22 @@ fn proxied(
     let path = parts.uri.path();
     let mut exchange = Exchange::begin(worker, connection, asker, target.config_type, &parts.method, path);
     let known = exchange.remembered_key();
-    match client_key::authenticate(&mut parts, target.config_type, &worker.proxy_keys, known) {
+    let shown =
+        worker.proxy_keys(|keys| client_key::authenticate(&mut parts, target.config_type, keys, known));
+    match shown {
         Err(error) => Answering::now(exchange.refuse(&error)),
         Ok(None) => {
             // The target borrows from what goes into the future.
             let path = parts.uri.path_and_query().cloned();
             Answering::later(asker, proxied_by_body_key(exchange, path, parts, incoming, body))
         }
-        Ok(Some(key)) => {
-            match admit(&mut exchange, key, &target, &mut parts, Upload::Coming(incoming, body)) {
+        Ok(Some(holder)) => {
+            match admit(&mut exchange, holder, &target, &mut parts, Upload::Coming(incoming, body)) {
                 Ok(Passage::Through(ask, upgrade)) => {
                     Answering::later(asker, forward(exchange, ask, upgrade))
                 }
                 Ok(Passage::Translated(draft)) => Answering::later(asker, translated(exchange, draft, parts)),
+                Ok(Passage::Greeting) => Answering::now(exchange.greet()),
                 Err(error) => Answering::now(exchange.refuse(&error)),
             }
         }
@@ -116,12 +118,13 @@ async fn proxied_by_body_key(
     };
     let worker = Rc::clone(&exchange.worker);
     let admitted = match body_key::authenticate(&worker, &target, &mut parts, incoming, body).await {
-        Ok((key, upload)) => admit(&mut exchange, key, &target, &mut parts, upload),
+        Ok((holder, upload)) => admit(&mut exchange, holder, &target, &mut parts, upload),
         Err(error) => Err(error),
     };
     match admitted {
         Ok(Passage::Through(ask, upgrade)) => Box::pin(forward(exchange, ask, upgrade)).await,
         Ok(Passage::Translated(draft)) => Box::pin(translated(exchange, draft, parts)).await,
+        Ok(Passage::Greeting) => exchange.greet(),
         Err(error) => exchange.refuse(&error),
     }
 }
@@ -132,6 +135,8 @@ enum Passage {
     Through(Ask, Option<Upgrade>),
     /// In another format.
     Translated(Draft),
+    /// No further: there is a service, and that is all it asks.
+    Greeting,
 }
 
 /// A request that has to be translated.
@@ -146,20 +151,27 @@ struct Draft {
 /// Finds the service and checks the request: after its proxy key, so that nobody learns anything without one.
 fn admit(
     exchange: &mut Exchange,
-    key: u32,
+    holder: Holder,
     target: &Target<'_>,
     parts: &mut Parts,
     upload: Upload,
 ) -> Result<Passage, ProxyError> {
-    exchange.proxy_key = Some(key);
+    exchange.proxy_key = Some(holder.key);
     let worker = &exchange.worker;
-    let route = worker.route(target.config_type, target.slug).ok_or_else(no_such_service)?;
+    let route = worker.route(target.config_type, target.slug);
+    if let Some(terms) = holder.terms {
+        exchange.pass = Some(Pass::of(terms, route.as_deref(), exchange.started_at())?);
+    }
+    let route = route.ok_or_else(no_such_service)?;
     exchange.config_id = Some(route.config.id);
     let spec = &route.config.spec;
     check_method(&route, &parts.method)?;
     check_rest(target.rest, spec.allow_encoded_slashes)?;
     let upgrade = upgrade::requested(parts)?;
     let formats = Formats::of(&route);
+    if formats.is_some() && is_greeting(&parts.method, target.rest) {
+        return Ok(Passage::Greeting);
+    }
     let call = formats.map_or(Ok(None), |formats| formats.call(parts, target.rest))?;
 
     let max_bytes = spec.limits.max_body_bytes.unwrap_or(worker.settings.client.max_body_bytes);
@@ -183,7 +195,7 @@ fn admit(
     Ok(Passage::Through(ask, upgrade))
 }
 
-/// Makes what is sent, and takes a place in the service.
+/// Makes what is sent.
 fn ask(
     exchange: &mut Exchange,
     route: Arc<Route>,
@@ -197,7 +209,6 @@ fn ask(
         None => PathVersion::of_clients(exchange.config_type),
     };
     let outbound = Outbound::new(&route.config.spec, urls, &route.credential, parts, rest, version)?;
-    exchange.permit = enter(&route, exchange.started().into_std())?;
     Ok(Ask::new(route, outbound, body))
 }
 
@@ -216,36 +227,31 @@ async fn translate(exchange: &mut Exchange, draft: Draft, parts: &mut Parts) -> 
     ask(exchange, route, body, parts, &rest)
 }
 
-async fn forward(mut exchange: Box<Exchange>, ask: Ask, upgrade: Option<Upgrade>) -> Response<ResponseBody> {
-    let answer = attempt::run(&mut exchange, &ask, upgrade).await;
-    exchange.model = ask.model().map(Into::into);
-    match answer {
-        Ok(answer) => {
-            let Ok(response) = relay::respond(exchange, answer).await;
-            response
-        }
-        Err(error) => exchange.refuse(&error),
+#[expect(clippy::manual_async_fn, reason = "an async fn keeps room for every argument twice")]
+fn forward(
+    mut exchange: Box<Exchange>,
+    ask: Ask,
+    upgrade: Option<Upgrade>,
+) -> impl Future<Output = Response<ResponseBody>> {
+    async move {
+        let answering = {
+            let answer = match entry::enter(&mut exchange, &ask.route).await {
+                Ok(()) => attempt::run(&mut exchange, &ask, upgrade).await,
+                Err(error) => Err(error),
+            };
+            exchange.model = ask.model().map(Into::into);
+            match answer {
+                Ok(answer) => relay::respond(exchange, answer),
+                Err(error) => Answering::now(exchange.refuse(&error)),
+            }
+        };
+        let Ok(response) = answering.await;
+        response
     }
 }
 
 fn no_such_service() -> ProxyError {
     ProxyError::new(ErrorKind::NotFound, "there is no active service of this name")
-}
-
-fn enter(route: &Route, now: Instant) -> Result<Option<Permit>, ProxyError> {
-    let caps = &route.config.spec.caps;
-    if *caps == Caps::default() {
-        return Ok(None);
-    }
-    let (message, retry_after) = match route.gate.enter(caps, now) {
-        Ok(permit) => return Ok(permit),
-        Err(Closed::Full) => {
-            ("this service serves as many requests as it may at a time", Duration::from_secs(1))
-        }
-        Err(Closed::For(wait)) => ("this service has served as many requests as it may in a minute", wait),
-        Err(Closed::UsedUp(wait)) => ("this service has used as many tokens as it may in a minute", wait),
-    };
-    Err(ProxyError { retry_after: Some(retry_after), ..ProxyError::new(ErrorKind::RateLimited, message) })
 }
 
 fn check_method(route: &Route, method: &Method) -> Result<(), ProxyError> {

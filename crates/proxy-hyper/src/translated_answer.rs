@@ -43,8 +43,9 @@ impl Translated {
         // It is told of a cut in its own format.
         answer.dialect = None;
         self.edit(answer.response.headers_mut(), true, &exchange);
-        let (parts, relay) = Relay::new(exchange, answer);
-        let stream = TranslatedStream::new(relay.begun(), self.translation.stream());
+        let (parts, mut relay) = Relay::new(exchange, answer);
+        relay.begin();
+        let stream = TranslatedStream::new(relay, self.translation.stream());
         Answering::now(Response::from_parts(parts, ResponseBody::Translated(Box::new(stream))))
     }
 

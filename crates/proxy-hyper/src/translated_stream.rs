@@ -10,14 +10,14 @@ use crate::{relay::Relay, response::BoxError};
 
 /// A stream that is translated as it passes.
 pub(crate) struct TranslatedStream {
-    relay: Relay,
+    relay: Box<Relay>,
     /// `None` when the client has got all of it.
     translator: Option<StreamTranslator>,
     bytes: u64,
 }
 
 impl TranslatedStream {
-    pub(crate) fn new(relay: Relay, translator: StreamTranslator) -> Self {
+    pub(crate) fn new(relay: Box<Relay>, translator: StreamTranslator) -> Self {
         Self { relay, translator: Some(translator), bytes: 0 }
     }
 

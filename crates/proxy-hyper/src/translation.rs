@@ -13,8 +13,13 @@ use rotator_core::{
 };
 
 use crate::{
-    body::RequestBody, content_coding, error::ProxyError, exchange::Exchange, rewrite::PathVersion,
+    body::RequestBody,
+    content_coding::{self, Packed},
+    error::ProxyError,
+    exchange::Exchange,
+    rewrite::PathVersion,
     send::body_error,
+    service::body_too_large,
 };
 
 /// How the answer to a translated request goes back.
@@ -137,17 +142,27 @@ impl Formats {
     }
 }
 
+/// Whether a request only asks if there is anything at all, as Claude Code does while it starts. One in another format
+/// than the API's is answered without it: an API has nothing at its root. It needs a proxy key, as all requests do;
+/// who has none is told so, whatever the name of the service.
+pub(crate) fn is_greeting(method: &Method, rest: &str) -> bool {
+    *method == Method::HEAD && matches!(rest, "" | "/")
+}
+
 /// The whole body, unpacked.
 async fn read(headers: &HeaderMap, body: &RequestBody, max_bytes: u64) -> Result<Vec<u8>, ProxyError> {
-    let Some(text) = body.read_ahead().await else {
+    let Some(text) = body.read_text().await else {
         return Err(body_error(body, max_bytes).unwrap_or_else(no_room));
     };
     let is_packed = |coding: &&HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
     let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(is_packed) else { return Ok(text) };
     let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-    let unpacked = coding.to_str().ok().and_then(|coding| content_coding::decode(coding, &text, limit));
-    unpacked.ok_or_else(|| {
-        ProxyError::bad_request("the body's Content-Encoding cannot be read here; send it without")
+    let coding = coding.to_str().unwrap_or_default();
+    content_coding::decode(coding, &text, limit).map_err(|packed| match packed {
+        Packed::TooLong => body_too_large(max_bytes),
+        Packed::Unreadable => {
+            ProxyError::bad_request("the body's Content-Encoding cannot be read here; send it without")
+        }
     })
 }
 

@@ -19,6 +19,7 @@ use rotator_core::{
     access::ProxyKeys,
     credential::ReadyCredential,
     model::{ConfigType, KeyId, ProxyConfig},
+    notifications::{Letter, Receipt},
     probe::ProbeReport,
     routes::{Route, RouteTable},
 };
@@ -32,7 +33,7 @@ use tokio::{
 use tracing::error;
 
 use crate::{
-    Parts,
+    Parts, courier,
     drain::{Drain, Stage},
     metrics::WorkerMetrics,
     probe,
@@ -54,6 +55,8 @@ pub(crate) enum Mail {
     Socket(std::net::TcpStream, SocketAddr),
     /// Send one test request.
     Probe(Box<ProxyConfig>, KeyId, ReadyCredential, oneshot::Sender<ProbeReport>),
+    /// Take this letter to its webhook.
+    Letter(Box<Letter>, oneshot::Sender<Receipt>),
     /// End requests, then connections, within this time.
     Drain(Duration),
 }
@@ -74,7 +77,6 @@ pub(crate) struct Worker {
     pub(crate) client_limits: Arc<ClientLimits>,
     pub(crate) control: crate::Control,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
-    pub(crate) proxy_keys: Arc<ProxyKeys>,
     pub(crate) upstreams: Upstreams,
     pub(crate) queues: Rc<Queues>,
     pub(crate) recorder: Recorder,
@@ -89,6 +91,11 @@ impl Worker {
     /// The active service of this type and slug, in the current snapshot.
     pub(crate) fn route(&self, config_type: ConfigType, slug: &str) -> Option<Arc<Route>> {
         self.routes.borrow_mut().load().find(config_type, slug).cloned()
+    }
+
+    /// Who may call, in the current snapshot.
+    pub(crate) fn proxy_keys<T>(&self, check: impl FnOnce(&ProxyKeys) -> T) -> T {
+        check(self.routes.borrow_mut().load().proxy_keys())
     }
 
     /// Whether any service takes the proxy key in the body.
@@ -138,7 +145,6 @@ pub(crate) fn start(
                 settings: parts.settings,
                 control: parts.control,
                 tls: parts.tls,
-                proxy_keys: parts.proxy_keys,
                 metrics,
                 drain: Rc::default(),
                 request_ids: RequestIds::new(),
@@ -164,6 +170,12 @@ async fn run(worker: Rc<Worker>, mut inbox: mpsc::UnboundedReceiver<Mail>, conne
                     spawn_local(async move {
                         // Nobody waits any more when the answer cannot be delivered.
                         let _ = answer.send(probe::probe(&worker, &config, key, &credential).await);
+                    });
+                }
+                Some(Mail::Letter(letter, answer)) => {
+                    let worker = Rc::clone(&worker);
+                    spawn_local(async move {
+                        let _ = answer.send(courier::deliver(&worker, &letter).await);
                     });
                 }
                 Some(Mail::Drain(timeout)) => break timeout,

@@ -119,8 +119,8 @@ impl Upstreams {
         Box::pin(in_time(timeout, self.connect(origin))).await
     }
 
-    /// A connection of its own for a request that may be upgraded: HTTP/1.1, and never given back.
-    pub(crate) async fn lease_for_upgrade(
+    /// A connection of its own for one request, which may be upgraded: HTTP/1.1, and never given back.
+    pub(crate) async fn lease_alone(
         &self,
         origin: &Rc<Origin>,
         timeout: Duration,

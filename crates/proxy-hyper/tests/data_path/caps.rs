@@ -9,7 +9,7 @@ use crate::support::{
     Gateway, Running, Upstream,
     client::{Answer, open, read_until},
     eventually,
-    upstream::{EVENT_STREAM, RawUpstream, chunk, ok, read_head, until_closed},
+    upstream::{EVENT_STREAM, RawUpstream, chunk, held, ok, read_head, until_closed},
 };
 
 async fn capped(url: &str, keys: &[&str], cap: impl FnOnce(&mut ConfigOptions)) -> Running {
@@ -32,21 +32,6 @@ async fn together(gateway: &Running, count: usize) -> Vec<Answer> {
     })
     .await;
     answers
-}
-
-/// Answers when it is let to.
-async fn held(release: Arc<Semaphore>) -> RawUpstream {
-    RawUpstream::serve(move |mut socket| {
-        let release = Arc::clone(&release);
-        async move {
-            while !read_head(&mut socket).await.is_empty() {
-                release.acquire().await.unwrap().forget();
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-                let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, answer).await;
-            }
-        }
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! A request whose answer is late goes out once more, with another key.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -48,14 +49,18 @@ enum Reply {
 use Reply::{Late, Says};
 
 /// An upstream that answers by a script; requests for `/warm` at once.
+///
+/// The script goes by the keys, in the order in which they are picked: of two attempts at a time, either may arrive first.
 struct Scripted {
     server: RawUpstream,
     desk: Arc<Desk>,
 }
 
 struct Desk {
-    /// Of the first, the second and so on; of all that follow, the last.
+    /// To the first key, the second and so on; to all that follow, the last.
     replies: Vec<(Reply, Semaphore)>,
+    /// With what keys `/warm` was asked for. They go round, so that the one used longest ago is the next.
+    warmed: Mutex<Vec<String>>,
     arrived: Mutex<Vec<Message>>,
     broken_off: AtomicUsize,
 }
@@ -63,7 +68,9 @@ struct Desk {
 impl Scripted {
     async fn start(replies: &[Reply]) -> Self {
         let replies = replies.iter().map(|reply| (*reply, Semaphore::new(0))).collect();
-        let desk = Arc::new(Desk { replies, arrived: Mutex::default(), broken_off: AtomicUsize::new(0) });
+        let desk =
+            Desk { replies, warmed: Mutex::default(), arrived: Mutex::default(), broken_off: 0.into() };
+        let desk = Arc::new(desk);
         let of_server = Arc::clone(&desk);
         Self { server: RawUpstream::serve(move |socket| serve(socket, Arc::clone(&of_server))).await, desk }
     }
@@ -80,23 +87,33 @@ impl Scripted {
     /// The keys and bodies that came, in order.
     fn seen(&self) -> Vec<(String, Vec<u8>)> {
         let arrived = self.desk.arrived.lock().unwrap();
-        let mut messages = arrived.clone();
-        let key = |message: &mut Message| String::from_utf8(message.take("x-key")[0].to_vec()).unwrap();
-        messages.iter_mut().map(|message| (key(message), message.body.clone())).collect()
+        arrived.iter().map(|message| (key_of(message), message.body.clone())).collect()
     }
+}
+
+impl Desk {
+    /// Takes a request in, and tells what becomes of it.
+    fn take(&self, request: Message) -> Option<&(Reply, Semaphore)> {
+        let (key, mut warmed) = (key_of(&request), self.warmed.lock().unwrap());
+        if request.start_line.contains("/warm") {
+            warmed.push(key);
+            return None;
+        }
+        self.arrived.lock().unwrap().push(request);
+        let keys: HashSet<_> = warmed.iter().collect();
+        let place = warmed[warmed.len() - keys.len()..].iter().position(|warmed| *warmed == key);
+        place.and_then(|place| self.replies.get(place)).or(self.replies.last())
+    }
+}
+
+fn key_of(request: &Message) -> String {
+    String::from_utf8(request.clone().take("x-key")[0].to_vec()).unwrap()
 }
 
 async fn serve(socket: TcpStream, desk: Arc<Desk>) {
     let mut socket = BufReader::new(socket);
     while let Some(request) = Message::read(&mut socket, Role::Request).await {
-        let reply = if request.start_line.contains("/warm") {
-            None
-        } else {
-            let mut arrived = desk.arrived.lock().unwrap();
-            arrived.push(request);
-            desk.replies.get(arrived.len() - 1).or(desk.replies.last())
-        };
-        let code = match reply {
+        let code = match desk.take(request) {
             None => 200,
             Some((Says(code), _)) => *code,
             Some((Late(code), release)) => {
@@ -337,7 +354,10 @@ async fn a_key_that_is_at_work_already_serves_no_hedge() {
     let upstream = Scripted::start(&[Late(200)]).await;
     let gateway = answered(2 * ENOUGH, &upstream, &["k1", "k2"], |o| o.key_max_concurrent = Some(1)).await;
 
-    let answers = [post(&gateway, "a"), post(&gateway, "b")];
+    // Too long to be kept, so that it is not hedged itself.
+    let first = post(&gateway, "x".repeat(2 << 10));
+    eventually(|| upstream.arrived() == 1).await;
+    let answers = [first, post(&gateway, "b")];
     eventually(|| upstream.arrived() == 2).await;
     sleep(LONG).await;
     assert_eq!(upstream.arrived(), 2);

@@ -64,6 +64,29 @@ async fn every_event_arrives_before_the_next_one_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_counted_as_long_as_it_is_under_way() {
+    let upstream = RawUpstream::serve(|mut socket| async move {
+        read_head(&mut socket).await;
+        socket.write_all(EVENT_STREAM).await.unwrap();
+        socket.write_all(&chunk("data: {\"choices\":[]}\n\n")).await.unwrap();
+        until_closed(&mut socket).await;
+    })
+    .await;
+    let gateway = openai(&upstream).await;
+
+    let request = Request::post("/llm/ai/v1/chat/completions");
+    let mut answer = open(gateway.address, request, Bytes::from_static(b"{}")).await;
+    read_until(answer.body_mut(), "\n\n").await;
+    let metrics = gateway.metrics();
+    assert_eq!((metrics.active_requests(), metrics.active_streams()), (1, 1));
+    assert_eq!(metrics.client_connections(), 1);
+
+    drop(answer);
+    eventually(|| metrics.active_requests() == 0).await;
+    assert_eq!(metrics.active_streams(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_keeps_its_rhythm() {
     let start = Instant::now();
     let upstream = RawUpstream::serve(move |mut socket| async move {

@@ -22,6 +22,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -241,4 +242,19 @@ pub fn chunk(data: impl AsRef<[u8]>) -> Vec<u8> {
 pub async fn until_closed(socket: &mut TcpStream) {
     let mut scratch = vec![0; 64 << 10];
     while socket.read(&mut scratch).await.unwrap_or(0) > 0 {}
+}
+
+/// An upstream that answers when it is let to.
+pub async fn held(release: Arc<Semaphore>) -> RawUpstream {
+    RawUpstream::serve(move |mut socket| {
+        let release = Arc::clone(&release);
+        async move {
+            while !read_head(&mut socket).await.is_empty() {
+                release.acquire().await.unwrap().forget();
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                let _ = socket.write_all(answer).await;
+            }
+        }
+    })
+    .await
 }

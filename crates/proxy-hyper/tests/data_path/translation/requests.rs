@@ -290,8 +290,59 @@ async fn a_body_above_the_limit_is_too_large_however_it_comes() {
     let answer = gateway.raw().await.exchange(text).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(long.as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    assert!(packed.len() <= 200);
+    let request = Request::post(ANTHROPIC_PATH).header("content-encoding", "gzip");
+    let answer = gateway.send(request, Bytes::from(packed)).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json()["error"]["type"]),
+        (413, &value!("request_too_large"))
+    );
+
     assert!(upstream.received().is_empty());
     assert_eq!(gateway.post(ANTHROPIC_PATH, MESSAGES).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_with_trailers_is_translated_without_them() {
+    let upstream = openai().await;
+    let gateway = gpt(&upstream.url(), &["up-1"]).start().await;
+    let request = |connection: &str| {
+        let head = format!(
+            "POST {ANTHROPIC_PATH} HTTP/1.1\r\nhost: a\r\nx-api-key: {PROXY_KEY}\r\nconnection: {connection}\r\n\
+             trailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
+        [head.as_bytes(), &chunk(MESSAGES), b"0\r\nx-sum: 17\r\n\r\n"].concat()
+    };
+
+    let answers = gateway.raw().await.exchange([request("keep-alive"), request("close")].concat()).await;
+
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 2, "{answers}");
+    for received in upstream.received() {
+        assert_eq!(body(&received)["messages"][0]["content"], "hi");
+        assert!(!received.headers.contains_key("trailer"), "{:?}", received.headers);
+    }
+}
+
+#[tokio::test]
+async fn a_greeting_is_answered_without_the_api() {
+    let upstream = openai().await;
+    let gateway = gpt(&upstream.url(), &["up-1"]).start().await;
+
+    for path in ["/llm/ai", "/llm/ai/", "/llm/ai?beta=true"] {
+        let answer = gateway.send(Request::head(path), "").await;
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0), "{path}");
+        assert!(!answer.header("x-request-id").is_empty());
+    }
+    for path in ["/llm/ai", "/llm/none"] {
+        let head = format!("HEAD {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        assert!(gateway.raw().await.exchange(head).await.starts_with("HTTP/1.1 401"), "{path}");
+    }
+    assert_eq!(gateway.send(Request::head("/llm/none"), "").await.status, 404);
+    assert_eq!(gateway.send(Request::get("/llm/ai"), "").await.status, 501);
+    assert!(upstream.received().is_empty());
 }
 
 #[tokio::test]
