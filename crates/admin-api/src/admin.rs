@@ -1,4 +1,5 @@
-//! Who is asking: the [`Admin`] extractor. A handler without it is public.
+//! Who is asking: the [`Admin`] extractor, and [`Onlooker`] for what an outage must not hide. A handler without either is
+//! public.
 
 use std::net::IpAddr;
 
@@ -23,6 +24,10 @@ pub(crate) struct Admin {
     username: String,
     now: Timestamp,
 }
+
+/// Whoever may see how the server is: an admin, and also somebody whose session the store cannot say to have ended, since
+/// it is away.
+pub(crate) struct Onlooker;
 
 /// Where a request comes from.
 #[derive(Clone)]
@@ -102,6 +107,18 @@ impl OptionalFromRequestParts<AdminState> for Admin {
         state: &AdminState,
     ) -> Result<Option<Self>, Self::Rejection> {
         Ok(<Self as FromRequestParts<_>>::from_request_parts(parts, state).await.ok())
+    }
+}
+
+impl FromRequestParts<AdminState> for Onlooker {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, ApiError> {
+        match <Admin as FromRequestParts<_>>::from_request_parts(parts, state).await {
+            // The store is not asked before the token has proved good.
+            Ok(_) | Err(ApiError::Unavailable(_)) => Ok(Self),
+            Err(error) => Err(error),
+        }
     }
 }
 

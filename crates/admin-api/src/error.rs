@@ -47,6 +47,11 @@ pub(crate) enum ApiError {
     TooManyJobs,
     #[error("this key cannot be opened: it was changed outside this program; delete it and add it again")]
     KeyUnreadable,
+    #[error(
+        "the data are in MySQL, which has tools of its own: use `mysqldump --single-transaction`, or copy them into a file \
+         with `api-key-rotator migrate --from mysql --to sqlite:backup.db`"
+    )]
+    BackedUpElsewhere,
     #[error("this service is switched off; switch it on first")]
     SwitchedOff,
     #[error("the body is larger than this path accepts")]
@@ -110,6 +115,7 @@ impl ApiError {
             Self::JobRunning(_) => (StatusCode::CONFLICT, "job_running"),
             Self::TooManyJobs => (StatusCode::CONFLICT, "too_many_jobs"),
             Self::KeyUnreadable => (StatusCode::CONFLICT, "key_unreadable"),
+            Self::BackedUpElsewhere => (StatusCode::CONFLICT, "backed_up_elsewhere"),
             Self::SwitchedOff => (StatusCode::CONFLICT, "switched_off"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),

@@ -1,4 +1,4 @@
-//! The admin HTTP API: sessions, proxy configs, keys, the request log, and the document that describes it.
+//! The admin HTTP API: sessions, proxy configs, keys, prices, the request log, and the document that describes it.
 //!
 //! [`router`] serves everything under `/api/admin`; it is called as a service, request by request, by whoever accepts
 //! the connections. One resource is one file. A request passes
@@ -16,17 +16,26 @@ mod admin;
 mod api_keys;
 mod app_config;
 mod audit_log;
+mod backup;
 mod body;
+mod csv;
 mod error;
 mod gate;
+mod instances;
 mod jobs;
+mod notifications;
 mod openapi;
 mod password;
+mod prices;
+mod proof;
 mod proxy_configs;
+mod proxy_keys;
 mod query;
 mod requests;
 mod session;
+mod settings;
 mod state;
+mod stats;
 mod token;
 
 use std::net::IpAddr;
@@ -36,8 +45,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::error::{ApiError, finish};
 pub use crate::{
+    instances::{RequestLogState, Vitals},
     openapi::openapi_json,
     password::{AdminCredentials, HashPasswordError, hash_password},
+    settings::{EffectiveSetting, Texts},
     state::{AdminParts, AdminSettings, AdminState, Build},
     token::SigningKey,
 };
@@ -83,6 +94,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(session::logout))
         .routes(routes!(session::current))
         .routes(routes!(app_config::app_config))
+        .routes(routes!(settings::show))
+        .routes(routes!(openapi::show))
         .routes(routes!(proxy_configs::list, proxy_configs::create))
         .routes(routes!(proxy_configs::show, proxy_configs::replace, proxy_configs::delete))
         .routes(routes!(proxy_configs::set_status))
@@ -99,9 +112,19 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::events))
+        .routes(routes!(proxy_keys::list, proxy_keys::create))
+        .routes(routes!(proxy_keys::replace, proxy_keys::delete))
+        .routes(routes!(prices::show, prices::replace))
+        .routes(routes!(notifications::show, notifications::replace))
+        .routes(routes!(notifications::test))
         .routes(routes!(audit_log::list))
+        .routes(routes!(backup::backup))
+        .routes(routes!(instances::list))
+        .routes(routes!(instances::current))
         .routes(routes!(requests::list))
+        .routes(routes!(requests::export))
         .routes(routes!(requests::show))
+        .routes(routes!(stats::show))
         .merge(batches);
     OpenApiRouter::with_openapi(openapi::preface()).nest(PREFIX, api)
 }

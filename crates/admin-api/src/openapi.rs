@@ -1,6 +1,7 @@
 //! The document that describes the API, in OpenAPI 3.1: what the routes say of themselves, what they all have in
 //! common, and the paths that the server answers without us.
 
+use axum::{http::header, response::IntoResponse};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -11,7 +12,11 @@ use utoipa::{
     },
 };
 
-use crate::error::ErrorBody;
+use crate::{
+    admin::Admin,
+    error::{ApiError, ErrorBody},
+    notifications::NotificationLetter,
+};
 
 /// What stands in the document before the routes.
 #[derive(OpenApi)]
@@ -25,16 +30,19 @@ use crate::error::ErrorBody;
     ),
     tags(
         (name = "session", description = "Signing in and out"),
-        (name = "installation", description = "About this installation"),
+        (name = "installation", description = "About this installation, and the instances of it that run"),
         (name = "proxy configs", description = "The services that clients reach through the proxy"),
         (name = "keys", description = "The keys of a service; always masked, except when revealed or exported on purpose"),
         (name = "jobs", description = "What is done to many keys at once"),
+        (name = "proxy keys", description = "The keys that clients show to the proxy"),
+        (name = "prices", description = "What tokens cost"),
+        (name = "notifications", description = "Who is told of what happens"),
         (name = "audit log", description = "Who changed what, and when"),
         (name = "request log", description = "What became of each request that clients sent through the proxy"),
         (name = "proxy", description = "What clients call"),
         (name = "health", description = "For load balancers and monitoring"),
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, NotificationLetter)),
     security(("bearer" = []), ("cookie" = []))
 )]
 struct Preface;
@@ -93,6 +101,19 @@ pub(crate) fn preface() -> Document {
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.add_security_scheme("proxy key", SecurityScheme::ApiKey(ApiKey::Header(proxy_key)));
     document
+}
+
+/// Show the document that describes this API
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "showDocument",
+    tag = "installation",
+    responses((status = 200, description = "An OpenAPI 3.1 document", body = serde_json::Value))
+)]
+pub(crate) async fn show(_: Admin) -> Result<impl IntoResponse, ApiError> {
+    let text = openapi_json().map_err(ApiError::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text))
 }
 
 /// A path's operations, each with whether it only reads.

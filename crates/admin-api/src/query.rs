@@ -17,6 +17,15 @@ use crate::{body::read, error::ApiError};
 /// A request's query, read like a body: unknown parameters are named. Every field must be an `Option<String>`.
 pub(crate) struct Params<T>(pub(crate) T);
 
+/// The same for parameters of two kinds: those that the second one names go to it, and all others to the first.
+pub(crate) struct TwoParams<A, B>(pub(crate) A, pub(crate) B);
+
+/// Parameters that stand beside others.
+pub(crate) trait Beside: DeserializeOwned {
+    /// Their names.
+    const NAMES: &[&str];
+}
+
 /// The number in a path such as `/keys/{id}`.
 pub(crate) struct Id(pub(crate) i64);
 
@@ -44,11 +53,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| ApiError::Malformed("its query cannot be read".into()))?;
-        let object: Map<String, Value> = pairs.into_iter().map(|(name, text)| (name, text.into())).collect();
-        read(&object).map(Self)
+        read(&given(parts)?).map(Self)
     }
+}
+
+impl<S: Send + Sync, A: DeserializeOwned, B: Beside> FromRequestParts<S> for TwoParams<A, B> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let mut first = given(parts)?;
+        let second = B::NAMES.iter().filter_map(|name| first.remove_entry(*name)).collect();
+        Ok(Self(read(&first)?, read(&second)?))
+    }
+}
+
+/// The parameters of a query, by their names.
+fn given(parts: &Parts) -> Result<Map<String, Value>, ApiError> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map_err(|_| ApiError::Malformed("its query cannot be read".into()))?;
+    Ok(pairs.into_iter().map(|(name, text)| (name, text.into())).collect())
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {

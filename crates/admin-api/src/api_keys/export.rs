@@ -1,6 +1,6 @@
 //! The texts of many keys as a file: guarded and written down as showing one is.
 
-use std::{borrow::Cow, future::ready, sync::Arc};
+use std::{future::ready, sync::Arc};
 
 use axum::{
     body::Body as Answer,
@@ -18,11 +18,13 @@ use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::{Standings, keys_of, reveal::check, select, standings};
+use super::{Standings, keys_of, select, standings};
 use crate::{
     admin::Admin,
     body::{Body, Form},
+    csv::{cell, harmless_cell},
     error::{ApiError, ErrorBody},
+    proof::check,
     query::Id,
     state::AdminState,
 };
@@ -43,8 +45,6 @@ pub(crate) struct KeyExport {
 /// How many keys are in memory at once.
 const PIECE: usize = 500;
 const HEAD: &str = "id,key_value,state,weight,quota_group,note\r\n";
-/// What a spreadsheet takes for the beginning of a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 impl Form for KeyExport {}
 
@@ -107,21 +107,9 @@ async fn rows(
 
 fn row(key: &ApiKey, state: &str) -> String {
     let secret = key.secret.as_ref().map_or("", Secret::expose);
-    let [secret, group, note] =
-        [cell(secret, is_plain(secret)), cell(key.quota_group.as_str(), false), cell(&key.note, false)];
+    let secret = if is_plain(secret) { harmless_cell(secret) } else { cell(secret) };
+    let [group, note] = [cell(key.quota_group.as_str()), cell(&key.note)];
     format!("{},{secret},{state},{},{group},{note}\r\n", key.id, key.weight.get())
-}
-
-/// A cell as RFC 4180 has it, which no spreadsheet runs unless it is `harmless`.
-fn cell(text: &str, harmless: bool) -> Cow<'_, str> {
-    let shield = if !harmless && text.starts_with(FORMULA) { "'" } else { "" };
-    if text.contains([',', '"', '\r', '\n']) {
-        format!("\"{shield}{}\"", text.replace('"', "\"\"")).into()
-    } else if shield.is_empty() {
-        text.into()
-    } else {
-        format!("{shield}{text}").into()
-    }
 }
 
 /// Whether a key is one as nearly all are: a formula of these characters can call nothing, and the key must come out as
@@ -135,39 +123,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_quoted_where_they_must_be() {
-        for (text, expected) in [
-            ("", ""),
-            ("plain text", "plain text"),
-            ("a,b", "\"a,b\""),
-            ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("two\r\nlines", "\"two\r\nlines\""),
-            ("鍵", "鍵"),
-        ] {
-            assert_eq!(cell(text, false), expected);
-        }
-    }
-
-    #[test]
-    fn no_cell_is_a_formula_but_keys_that_can_call_nothing_stay_as_they_are() {
-        for (note, expected) in [
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\tx"),
-            ("=A1,\"x\"", "\"'=A1,\"\"x\"\"\""),
-            ("a=b", "a=b"),
-        ] {
-            assert_eq!(cell(note, false), expected);
-        }
+    fn a_key_that_can_call_nothing_stays_as_it_is() {
         for (key, expected) in [
-            ("sk-1", "sk-1"),
-            ("-aB3_.x~/y+z==", "-aB3_.x~/y+z=="),
-            ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
-            ("=HYPERLINK(A1)", "'=HYPERLINK(A1)"),
+            ("sk-1", true),
+            ("-aB3_.x~/y+z==", true),
+            ("=cmd|'/C calc'!A0", false),
+            ("=HYPERLINK(A1)", false),
         ] {
-            assert_eq!(cell(key, is_plain(key)), expected);
+            assert_eq!(is_plain(key), expected);
         }
     }
 }

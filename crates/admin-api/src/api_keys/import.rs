@@ -1,5 +1,7 @@
 //! Adding many keys at once.
 
+use std::collections::HashSet;
+
 use axum::{Json, extract::State};
 use rotator_core::{
     model::{ConfigId, QuotaGroup, Weight},
@@ -30,17 +32,22 @@ pub(crate) struct KeyBatch {
     keys: Option<Vec<String>>,
     /// Whose limits all of them share, such as the name of their account: up to 100 characters.
     quota_group: Option<String>,
+    /// Whether to tell what would become of them, and add none.
+    #[schema(default = false)]
+    dry_run: Option<bool>,
 }
 
 /// What became of a batch of keys.
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct KeyBatchReport {
-    /// How many were added.
-    success_count: usize,
+    /// How many were added, or would be.
+    success_count: u64,
     /// How many can be no key.
     failed_count: usize,
     /// How many the config had already, or occur twice in the batch.
     skipped_count: u64,
+    /// How many of those occur twice in the batch.
+    repeated_count: u64,
     /// Those that can be no key, masked.
     failed_keys: Vec<String>,
     /// The same, with their places in the batch and the reasons.
@@ -61,6 +68,7 @@ impl Form for KeyBatch {}
 /// Add many keys
 ///
 /// In one transaction: either every key of `success_count` is there afterwards, or the answer is an error and none is.
+/// With `dry_run` the answer is the same, and nothing is added.
 #[utoipa::path(
     post,
     path = "/proxy-configs/{id}/keys/batch",
@@ -82,20 +90,26 @@ pub(crate) async fn import(
     }
     let group = batch.quota_group.as_deref().map(quota_group).transpose()?.unwrap_or_default();
     let (keys, mut report) = sort_out(&texts, &group);
-    let (config, by, store) = (ConfigId(config), admin.change(), state.store());
-    let added = state
-        .change(async move { store.add_keys(config, keys, &by).await.map(|added| (config, added)) })
-        .await?;
-    report.success_count = added.ids.len();
-    report.skipped_count = added.duplicates;
+    let (config, by, store, unlike) = (ConfigId(config), admin.change(), state.store(), keys.len() as u64);
+    let known = if batch.dry_run == Some(true) {
+        let secrets = keys.into_iter().map(|key| key.secret).collect();
+        store.count_known_keys(config, secrets).await?
+    } else {
+        let add =
+            async move { store.add_keys(config, keys, &by).await.map(|added| (config, added.duplicates)) };
+        state.change(add).await?
+    };
+    report.success_count = unlike.saturating_sub(known);
+    report.skipped_count = known.saturating_add(report.repeated_count);
     Ok(Json(report))
 }
 
 fn sort_out(texts: &[String], group: &QuotaGroup) -> (Vec<NewKey>, KeyBatchReport) {
     let mut keys = Vec::with_capacity(texts.len());
-    let mut report = KeyBatchReport::default();
+    let (mut report, mut seen) = (KeyBatchReport::default(), HashSet::new());
     for (index, text) in texts.iter().enumerate() {
         match Secret::parse(text) {
+            Ok(_) if !seen.insert(text.trim()) => report.repeated_count += 1,
             Ok(secret) => {
                 let (weight, quota_group) = (Weight::ONE, group.clone());
                 keys.push(NewKey { secret, is_active: true, weight, quota_group, note: String::new() });

@@ -2,29 +2,18 @@
 
 use axum::{Json, extract::State};
 use rotator_core::{model::KeyId, store::AuditAction};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::find;
 use crate::{
     admin::Admin,
-    body::{Body, Form},
+    body::Body,
     error::{ApiError, ErrorBody},
-    gate::{Attempt, Door},
+    proof::{Proof, check},
     query::Id,
     state::AdminState,
 };
-
-/// Proof that it is still the admin who asks.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Proof {
-    /// The admin's password.
-    #[schema(required, nullable = false, write_only)]
-    password: Option<String>,
-}
-
-impl Form for Proof {}
 
 /// A key's text.
 #[derive(Serialize, ToSchema)]
@@ -61,20 +50,4 @@ pub(crate) async fn reveal(
     let secret = find(&state, id).await?.secret.ok_or(ApiError::KeyUnreadable)?;
     state.store().audit(AuditAction::KeyRevealed(id), &admin.change()).await?;
     Ok(Json(Revealed { key_value: secret.expose().into() }))
-}
-
-/// Whether it is still the admin who asks. A wrong password is counted, and written down as `refusal`.
-pub(super) async fn check(
-    admin: &Admin,
-    state: &AdminState,
-    password: Option<&str>,
-    refusal: AuditAction,
-) -> Result<(), ApiError> {
-    let (username, password) = (admin.username(), password.unwrap_or_default());
-    let attempt = Attempt { door: Door::Reveal, address: admin.caller.address, username, password };
-    if !state.gate().check(attempt).await? {
-        state.store().audit(refusal, &admin.change()).await?;
-        return Err(ApiError::WrongPassword);
-    }
-    Ok(())
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use rotator_core::{
     model::{ConfigFields, ConfigOptions, ConfigSpec},
     outcome::Rule,
+    prices::PriceRow,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::schema::{RuleSchema, TargetForm, api_format, config_type, output_format, strategy};
-use crate::{body::Form, error::ApiError};
+use crate::{body::Form, error::ApiError, prices::PriceSchema};
 
 /// What an admin writes of a proxy config. What is left out or null has its default.
 #[derive(Deserialize, ToSchema)]
@@ -93,6 +94,9 @@ pub(crate) struct ProxyConfigForm {
     /// How answers are understood, before what is known of the provider; the first rule that fits decides.
     #[schema(value_type = Option<Vec<RuleSchema>>)]
     rules: Option<Vec<Rule>>,
+    /// Of an LLM service: what its tokens cost, before what they cost in all services; at most 100.
+    #[schema(value_type = Option<Vec<PriceSchema>>)]
+    prices: Option<Vec<PriceRow>>,
     /// The request header that names the conversation under `sticky`.
     sticky_header: Option<String>,
     /// Whether keys that were not accepted are tested now and then, so that they need no client's request to come back.
@@ -176,6 +180,7 @@ impl ProxyConfigForm {
                 set_headers: self.set_headers.unwrap_or_default(),
                 remove_headers: self.remove_headers.unwrap_or_default(),
                 rules: self.rules.unwrap_or_default(),
+                prices: self.prices.unwrap_or_default(),
                 sticky_header: self.sticky_header,
                 probe_keys: self.probe_keys.unwrap_or_default(),
                 hedge: self.hedge.unwrap_or_default(),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rotator_core::{model::ConfigFields, outcome::Rule, store::ConfigSummary};
+use rotator_core::{model::ConfigFields, outcome::Rule, prices::PriceRow, store::ConfigSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema::{RuleSchema, TargetForm, config_type, strategy};
-use crate::api_keys::Standings;
+use crate::{api_keys::Standings, prices::PriceSchema};
 
 /// A proxy config.
 #[expect(clippy::struct_excessive_bools, reason = "the shape of the JSON, flat as the old project had it")]
@@ -104,6 +104,9 @@ pub(crate) struct ProxyConfigView {
     /// How answers are understood, before what is known of the provider.
     #[schema(value_type = Vec<RuleSchema>)]
     rules: Vec<Rule>,
+    /// What tokens cost here, before what they cost in all services.
+    #[schema(value_type = Vec<PriceSchema>)]
+    prices: Vec<PriceRow>,
     /// The request header that names the conversation under `sticky`.
     #[schema(required)]
     sticky_header: Option<String>,
@@ -182,6 +185,7 @@ impl ProxyConfigView {
             set_headers: options.set_headers,
             remove_headers: options.remove_headers,
             rules: options.rules,
+            prices: options.prices,
             sticky_header: options.sticky_header,
             probe_keys: options.probe_keys,
             hedge: options.hedge,

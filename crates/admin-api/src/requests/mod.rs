@@ -1,5 +1,6 @@
 //! What became of each request that clients sent through us.
 
+mod export;
 mod params;
 mod trace;
 mod view;
@@ -8,14 +9,18 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use self::{
+    export::{__path_export, export},
+    view::{Services, UsageView},
+};
 use self::{
-    params::ListParams,
-    view::{RequestDetail, RequestView, Services},
+    params::{Filter, Piece},
+    view::{RequestDetail, RequestView},
 };
 use crate::{
     admin::Admin,
     error::{ApiError, ErrorBody},
-    query::{AnsweredId, Params},
+    query::{AnsweredId, TwoParams},
     state::AdminState,
 };
 
@@ -41,15 +46,15 @@ const NO_REQUEST: ApiError = ApiError::NotFound("request in the log");
     path = "/requests",
     operation_id = "listRequests",
     tag = "request log",
-    params(ListParams),
+    params(Filter, Piece),
     responses((status = 200, description = "A piece of the log", body = RequestLog))
 )]
 pub(crate) async fn list(
     _: Admin,
     State(state): State<AdminState>,
-    Params(params): Params<ListParams>,
+    TwoParams(filter, piece): TwoParams<Filter, Piece>,
 ) -> Result<Json<RequestLog>, ApiError> {
-    let page = state.store().requests(&params.into_query()?).await?;
+    let page = state.store().requests(&filter.into_query(piece.into_page()?)?).await?;
     let services = Services::of(&state, &page.items).await;
     let items = page.items.iter().map(|request| RequestView::of(request, &services)).collect();
     Ok(Json(RequestLog { items, next_cursor: page.next.map(|next| next.to_string()) }))

@@ -6,21 +6,21 @@ use axum::http::Method;
 use rotator_core::{
     model::{ConfigId, KeyId},
     record::RequestOutcome,
-    store::RequestQuery,
+    store::{PageRequest, RequestQuery},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
     error::ApiError,
-    query::{page, search},
+    query::{Beside, page, search},
 };
 
-/// Which requests to list: those of which everything holds that is given.
+/// Which requests: those of which everything holds that is given.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
+pub(crate) struct Filter {
     /// To this proxy config.
     #[param(value_type = Option<i64>)]
     config_id: Option<String>,
@@ -53,6 +53,13 @@ pub(crate) struct ListParams {
     /// With a stored trace, or without: there is one when more happened than that the first key answered.
     #[param(value_type = Option<bool>)]
     has_trace: Option<String>,
+}
+
+/// Which piece of the list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Piece {
     /// How many: 50 by default.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<String>,
@@ -60,9 +67,63 @@ pub(crate) struct ListParams {
     cursor: Option<String>,
 }
 
-impl ListParams {
+/// What kind of file.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileParams {
+    /// `csv`, or `jsonl` for one JSON object in each line.
+    #[param(required, pattern = "^(csv|jsonl)$")]
+    format: Option<String>,
+    /// How many at most: 100 000 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100_000)]
+    limit: Option<String>,
+    /// The `cursor` of the last request of the file before.
+    cursor: Option<String>,
+}
+
+/// How an export is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Csv,
+    JsonLines,
+}
+
+/// The most requests of one file.
+const MOST: u32 = 100_000;
+
+impl Beside for Piece {
+    const NAMES: &[&str] = &["limit", "cursor"];
+}
+
+impl Piece {
+    /// The checked piece.
+    pub(super) fn into_page(self) -> Result<PageRequest, ApiError> {
+        page(self.limit.as_deref(), self.cursor.as_deref())
+    }
+}
+
+impl Beside for FileParams {
+    const NAMES: &[&str] = &["format", "limit", "cursor"];
+}
+
+impl FileParams {
+    /// How it is to be written, how many requests at most, and where to begin.
+    pub(super) fn read(self) -> Result<(Format, u32, PageRequest), ApiError> {
+        let format = match self.format.as_deref() {
+            Some("csv") => Format::Csv,
+            Some("jsonl") => Format::JsonLines,
+            _ => return Err(ApiError::field("format", "must be csv or jsonl")),
+        };
+        let limit = |text: &str| parse(text).filter(|limit| (1..=MOST).contains(limit));
+        let most = given("limit", self.limit, &format!("must be 1 to {MOST}"), limit)?;
+        Ok((format, most.unwrap_or(MOST), page(None, self.cursor.as_deref())?))
+    }
+}
+
+impl Filter {
     /// The checked query.
-    pub(super) fn into_query(self) -> Result<RequestQuery, ApiError> {
+    pub(super) fn into_query(self, page: PageRequest) -> Result<RequestQuery, ApiError> {
         let id = |name, text| given(name, text, "must be an id: a whole number", parse);
         let time = |name, text| given(name, text, "must be a time such as 2026-01-31T12:00:00Z", parse);
         let outcomes = RequestOutcome::ALL.map(RequestOutcome::as_str).join(", ");
@@ -82,7 +143,7 @@ impl ListParams {
             min_duration_us: given("min_duration_us", self.min_duration_us, microseconds, parse)?,
             min_attempts: given("min_attempts", self.min_attempts, "must be 0 to 255", parse)?,
             has_trace: given("has_trace", self.has_trace, "must be true or false", parse)?,
-            page: page(self.limit.as_deref(), self.cursor.as_deref())?,
+            page,
         })
     }
 }

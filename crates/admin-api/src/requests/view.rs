@@ -8,6 +8,7 @@ use std::{
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, ConfigSpec},
+    prices::Money,
     record::{RequestOutcome, Tokens},
     store::LoggedRequest,
 };
@@ -73,17 +74,24 @@ pub(crate) struct RequestView {
     /// The model that it was for; null when its service is no LLM's, or it named none.
     #[schema(required)]
     model: Option<Box<str>>,
-    /// What it used; null when its service is no LLM's, or its answer did not tell.
+    /// What it used; null when its service is no LLM's, or its answer neither told nor showed it.
     #[schema(required)]
     usage: Option<UsageView>,
+    /// Whether that is estimated, in part at least: from the texts of the request and of the answer as far as it came,
+    /// where the upstream did not tell.
+    usage_estimated: bool,
+    /// What that cost, in US dollars: a number with all its decimals; null when it is not known what it used, or what the
+    /// model costs.
+    #[schema(required, value_type = Option<f64>, example = 0.001_237_5)]
+    cost: Option<Money>,
     /// Whether the log tells how it came to its answer: it does when more happened than that the first key answered.
     has_trace: bool,
 }
 
-/// Tokens that a request used, as its upstream told. No token is in two of these.
+/// Tokens that a request used. No token is in two of these.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TokenUsage)]
-struct UsageView {
+pub(crate) struct UsageView {
     /// Of the prompt, but for those of the provider's cache.
     input: u64,
     /// Of the prompt, read from the provider's cache.
@@ -105,7 +113,7 @@ pub(crate) struct RequestDetail {
 }
 
 /// What the services of some requests are called.
-pub(super) struct Services(HashMap<ConfigId, Service>);
+pub(crate) struct Services(HashMap<ConfigId, Service>);
 
 struct Service {
     slug: String,
@@ -136,6 +144,8 @@ impl RequestView {
             client: record.client,
             model: record.model.clone(),
             usage: record.usage.map(UsageView::from),
+            usage_estimated: record.usage_estimated,
+            cost: record.cost,
             has_trace: record.trace.is_some(),
         }
     }
@@ -159,10 +169,14 @@ impl RequestDetail {
 }
 
 impl Services {
-    /// Those of these requests that are still there. One that cannot be read is known by its id alone.
+    /// Those of these requests.
     pub(super) async fn of(state: &AdminState, requests: &[LoggedRequest]) -> Self {
-        let mut unknown: HashSet<ConfigId> =
-            requests.iter().filter_map(|request| request.record.config_id).collect();
+        Self::with_ids(state, requests.iter().filter_map(|request| request.record.config_id)).await
+    }
+
+    /// Those that are still there. One that cannot be read is known by its id alone.
+    pub(crate) async fn with_ids(state: &AdminState, ids: impl Iterator<Item = ConfigId>) -> Self {
+        let mut unknown: HashSet<ConfigId> = ids.collect();
         let mut services = HashMap::new();
         for route in state.routes().table().load().iter() {
             if unknown.remove(&route.config.id) {
@@ -176,6 +190,16 @@ impl Services {
             }
         }
         Self(services)
+    }
+
+    /// What one of them is called in paths.
+    pub(crate) fn slug(&self, id: ConfigId) -> Option<&str> {
+        self.0.get(&id).map(|service| &*service.slug)
+    }
+
+    /// What one of them is called.
+    pub(crate) fn name(&self, id: ConfigId) -> Option<&str> {
+        self.0.get(&id).map(|service| &*service.name)
     }
 }
 

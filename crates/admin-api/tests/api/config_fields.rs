@@ -43,6 +43,7 @@ async fn every_field_survives_the_way_in_and_out() {
     written["max_tokens_per_minute"] = json!(11);
     written["key_max_tokens_per_minute"] = json!(12);
     written["hedge"] = json!(true);
+    written["prices"] = json!([{ "model": "mine*", "input": 0.003_625, "cache_write": 1, "output": 2.5 }]);
     let shown = admin.post("/proxy-configs", written.clone()).await.body;
 
     for (name, value) in written.as_object().unwrap() {

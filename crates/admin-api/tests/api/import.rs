@@ -1,4 +1,4 @@
-use rotator_core::model::ConfigType;
+use rotator_core::{model::ConfigType, store::Store};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Api, Client};
@@ -33,6 +33,29 @@ async fn a_batch_reports_what_became_of_every_key() {
     let failures = &answer.body["failures"];
     assert_eq!((&failures[0]["index"], &failures[0]["reason"]), (&json!(2), &json!("must not be empty")));
     assert!(failures[1]["index"] == 4 && failures[1]["reason"].as_str().unwrap().contains("line break"));
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_become_of_a_batch_and_adds_nothing() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+    let config = admin.add_config("openai").await;
+    admin.add_key(config, "sk-known-0123456789").await;
+    let before = (api.revision().await, api.store.audit_entries(100).await.unwrap());
+    let keys =
+        json!(["sk-new-1", "sk-known-0123456789", "", " sk-new-1 ", "sk-new-2", "sk-known-0123456789"]);
+    let (path, batch) =
+        (format!("/proxy-configs/{config}/keys/batch"), json!({ "keys": keys, "dry_run": true }));
+
+    let told = admin.post(&path, batch.clone()).await;
+
+    assert_eq!((told.status.as_u16(), &told.body["success_count"]), (200, &json!(2)), "{}", told.text);
+    assert_eq!((&told.body["skipped_count"], &told.body["repeated_count"]), (&json!(3), &json!(2)));
+    assert_eq!(told.body["failures"][0]["index"], 2);
+    assert_eq!(admin.get(&format!("/proxy-configs/{config}/keys")).await.body["total"], 1);
+    assert_eq!((api.revision().await, api.store.audit_entries(100).await.unwrap()), before);
+    assert_eq!(import(&admin, config, keys).await.body, told.body, "the answer is that of the real thing");
+    assert_eq!(admin.post("/proxy-configs/99/keys/batch", batch).await.status, 404);
 }
 
 #[tokio::test]

@@ -48,6 +48,14 @@ fn the_committed_document_is_current() {
     );
 }
 
+#[tokio::test]
+async fn an_admin_is_shown_the_document() {
+    let answer = Api::start().await.admin().await.get("/openapi.json").await;
+
+    assert_eq!(answer.body, document());
+    assert_eq!(answer.header(header::CONTENT_TYPE), "application/json");
+}
+
 #[test]
 fn every_operation_has_a_name_of_its_own_and_says_who_may_call_it() {
     let operations = operations();

@@ -35,6 +35,7 @@ async fn a_new_config_is_answered_whole_with_its_place() {
     expected["max_tokens_per_minute"] = json!(null);
     expected["key_max_tokens_per_minute"] = json!(null);
     expected["hedge"] = json!(false);
+    expected["prices"] = json!([]);
     assert_eq!(answer.body, expected);
     assert_eq!(admin.get(&format!("/proxy-configs/{id}")).await.body, expected);
 }

@@ -6,6 +6,7 @@ use axum::http::Method;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, KeyId},
+    prices::Money,
     record::{AttemptTrace, PassedOver, RequestId, RequestOutcome, RequestRecord, Tokens, Trace},
     store::Store,
 };
@@ -17,7 +18,7 @@ use crate::support::{Api, Client, unavailable};
 const START: i64 = 1_767_225_600;
 
 /// The plain request of this number, which began so many minutes after all tests begin.
-fn record(number: u8) -> RequestRecord {
+pub(crate) fn record(number: u8) -> RequestRecord {
     RequestRecord {
         request_id: RequestId::from_bits(number.into()),
         started_at: Timestamp::from_second(START + 60 * i64::from(number)).unwrap(),
@@ -36,12 +37,14 @@ fn record(number: u8) -> RequestRecord {
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         model: Some("gpt-5".into()),
         usage: Some(Tokens { input: 86, cached_read: 1920, cache_write: 7, output: 108, reasoning: 192 }),
+        usage_estimated: true,
+        cost: Some(Money::from_nanos(3_500_000_001)),
         trace: None,
     }
 }
 
 /// One that its first key did not answer.
-fn failed_over(number: u8) -> RequestRecord {
+pub(crate) fn failed_over(number: u8) -> RequestRecord {
     let refused = AttemptTrace {
         key_id: 69,
         target: Some("https://eu.example.com".into()),
@@ -64,14 +67,14 @@ fn failed_over(number: u8) -> RequestRecord {
 }
 
 /// An admin of an API with these requests in its log.
-async fn scene(records: Vec<RequestRecord>) -> (Api, Client) {
+pub(crate) async fn scene(records: Vec<RequestRecord>) -> (Api, Client) {
     let api = Api::start().await;
     let admin = api.admin().await;
     api.store.append_requests(records).await.unwrap();
     (api, admin)
 }
 
-fn path(record: &RequestRecord) -> String {
+pub(crate) fn path(record: &RequestRecord) -> String {
     format!("/requests/{}", record.request_id)
 }
 
@@ -97,7 +100,7 @@ async fn a_request_is_listed_with_all_that_is_known_of_it() {
         "status": 200, "outcome": "completed", "attempts": 1,
         "duration_us": 1_500_000, "first_byte_us": 250_000, "bytes_in": 240, "bytes_out": 976,
         "client": "192.0.2.1", "model": "gpt-5", "has_trace": false,
-        "usage": { "input": 86, "cached_read": 1920, "cache_write": 7, "output": 108, "reasoning": 192 },
+        "usage": { "input": 86, "cached_read": 1920, "cache_write": 7, "output": 108, "reasoning": 192 }, "cost": 3.500_000_001, "usage_estimated": true,
     });
     assert_eq!(list["items"], json!([expected]));
 }
@@ -115,6 +118,8 @@ async fn a_request_that_came_to_nothing_is_listed_with_nulls() {
         client: Ipv6Addr::LOCALHOST.into(),
         model: None,
         usage: None,
+        usage_estimated: false,
+        cost: None,
         ..record(1)
     };
     let (_api, admin) = scene(vec![nothing]).await;

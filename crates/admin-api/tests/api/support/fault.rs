@@ -1,6 +1,7 @@
 //! The adapters, failing on demand.
 
 use std::{
+    fs::File,
     io,
     sync::{
         Arc, Mutex,
@@ -12,14 +13,17 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rotator_core::{
-    cache::{Cache, CacheError, LeaseToken, Taken, Turns, Window},
-    model::{ApiKey, ConfigId, ConfigSpec, KeyId, ProxyConfig},
+    cache::{Cache, CacheError, Taken, Turns, Window},
+    model::{ApiKey, ConfigId, ConfigSpec, KeyId, ProxyConfig, ProxyKey, ProxyKeyId, ProxyKeySpec},
+    notifications::Notifications,
     pool::Resting,
+    prices::PriceRow,
     record::{ErrorSample, RequestId, RequestRecord},
+    secret::Secret,
     store::{
-        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, KeyFilter, KeyPatch,
-        KeyQuery, KeyUsage, LoggedRequest, NewKey, Page, RequestPage, RequestQuery, RouteSource, Store,
-        StoreError,
+        AddedKeys, AuditAction, AuditEntry, Change, ConfigQuery, ConfigSummary, Instance, KeyFilter,
+        KeyPatch, KeyQuery, KeyUsage, LiveInstance, LoggedRequest, NewKey, Page, RequestPage, RequestQuery,
+        RouteSource, Stats, StatsQuery, Store, StoreError, Term,
     },
 };
 use store_sqlite::SqliteStore;
@@ -162,6 +166,11 @@ impl Store for FaultyStore {
         Ok(self.inner.key(id).await?.map(|key| self.opened(key)))
     }
 
+    async fn count_known_keys(&self, config: ConfigId, keys: Vec<Secret>) -> Result<u64, StoreError> {
+        self.fault("count_known_keys").await?;
+        self.inner.count_known_keys(config, keys).await
+    }
+
     async fn add_keys(
         &self,
         config: ConfigId,
@@ -223,6 +232,69 @@ impl Store for FaultyStore {
         self.inner.route_source(id).await
     }
 
+    async fn revision(&self) -> Result<u64, StoreError> {
+        self.fault("revision").await?;
+        self.inner.revision().await
+    }
+
+    async fn proxy_keys(&self) -> Result<Vec<ProxyKey>, StoreError> {
+        self.fault("proxy_keys").await?;
+        self.inner.proxy_keys().await
+    }
+
+    async fn insert_proxy_key(
+        &self,
+        key: &Secret,
+        spec: ProxyKeySpec,
+        by: &Change,
+    ) -> Result<ProxyKey, StoreError> {
+        self.fault("insert_proxy_key").await?;
+        self.inner.insert_proxy_key(key, spec, by).await
+    }
+
+    async fn replace_proxy_key(
+        &self,
+        id: ProxyKeyId,
+        spec: ProxyKeySpec,
+        by: &Change,
+    ) -> Result<ProxyKey, StoreError> {
+        self.fault("replace_proxy_key").await?;
+        self.inner.replace_proxy_key(id, spec, by).await
+    }
+
+    async fn delete_proxy_key(&self, id: ProxyKeyId, by: &Change) -> Result<(), StoreError> {
+        self.fault("delete_proxy_key").await?;
+        self.inner.delete_proxy_key(id, by).await
+    }
+
+    async fn note_proxy_key_uses(&self, uses: &[(ProxyKeyId, Timestamp)]) -> Result<(), StoreError> {
+        self.inner.note_proxy_key_uses(uses).await
+    }
+
+    async fn prices(&self) -> Result<Vec<PriceRow>, StoreError> {
+        self.fault("prices").await?;
+        self.inner.prices().await
+    }
+
+    async fn replace_prices(&self, rows: &[PriceRow], by: &Change) -> Result<(), StoreError> {
+        self.fault("replace_prices").await?;
+        self.inner.replace_prices(rows, by).await
+    }
+
+    async fn notifications(&self) -> Result<Notifications, StoreError> {
+        self.fault("notifications").await?;
+        self.inner.notifications().await
+    }
+
+    async fn replace_notifications(
+        &self,
+        notifications: &Notifications,
+        by: &Change,
+    ) -> Result<(), StoreError> {
+        self.fault("replace_notifications").await?;
+        self.inner.replace_notifications(notifications, by).await
+    }
+
     async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError> {
         self.fault("audit").await?;
         self.inner.audit(action, by).await
@@ -263,6 +335,21 @@ impl Store for FaultyStore {
         self.inner.prune_requests(before, max_bytes).await
     }
 
+    async fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError> {
+        self.fault("stats").await?;
+        self.inner.stats(query).await
+    }
+
+    async fn condense_stats(
+        &self,
+        hours_until: Timestamp,
+        since: Timestamp,
+        term: Term,
+    ) -> Result<(), StoreError> {
+        self.fault("condense_stats").await?;
+        self.inner.condense_stats(hours_until, since, term).await
+    }
+
     async fn put_error_samples(&self, samples: Vec<ErrorSample>) -> Result<(), StoreError> {
         self.fault("put_error_samples").await?;
         self.inner.put_error_samples(samples).await
@@ -271,6 +358,26 @@ impl Store for FaultyStore {
     async fn error_samples(&self, config: ConfigId) -> Result<Vec<ErrorSample>, StoreError> {
         self.fault("error_samples").await?;
         self.inner.error_samples(config).await
+    }
+
+    async fn beat(&self, instance: &Instance, ttl: Duration) -> Result<Option<Term>, StoreError> {
+        self.fault("beat").await?;
+        self.inner.beat(instance, ttl).await
+    }
+
+    async fn leave(&self, id: &str) -> Result<(), StoreError> {
+        self.fault("leave").await?;
+        self.inner.leave(id).await
+    }
+
+    async fn instances(&self) -> Result<Vec<LiveInstance>, StoreError> {
+        self.fault("instances").await?;
+        self.inner.instances().await
+    }
+
+    async fn backup(&self) -> Result<Option<File>, StoreError> {
+        self.fault("backup").await?;
+        Store::backup(&self.inner).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -319,10 +426,6 @@ impl Cache for FaultyCache {
 
     fn revisions(&self) -> watch::Receiver<u64> {
         self.inner.revisions()
-    }
-
-    async fn lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<LeaseToken>, CacheError> {
-        self.inner.lease(name, holder, ttl).await
     }
 
     async fn ping(&self) -> Result<(), CacheError> {

@@ -1,6 +1,7 @@
 //! An admin API of its own for each test, and a client that makes a test read as what it does.
 
 mod client;
+mod courier;
 mod fault;
 mod probe;
 
@@ -13,16 +14,26 @@ use std::{
     time::Duration,
 };
 
-use admin_api::{AdminCredentials, AdminParts, AdminSettings, AdminState, Build, SigningKey};
+use admin_api::{
+    AdminCredentials, AdminParts, AdminSettings, AdminState, Build, EffectiveSetting, RequestLogState,
+    SigningKey, Texts, Vitals,
+};
 use axum::Router;
 use cache_memory::MemoryCache;
 use jiff::Timestamp;
-use rotator_core::{cache::Cache, routes::Routes, secret::Secret, vault::KeyEncryptionKey};
-use store_sqlite::{KeyEncryptionKeys, OpenOptions, SqliteStore};
+use rotator_core::{
+    cache::Cache,
+    routes::Routes,
+    secret::Secret,
+    store::{Dependency, Instance, LiveInstance, Term},
+    vault::{KeyEncryptionKey, KeyEncryptionKeys},
+};
+use store_sqlite::{OpenOptions, SqliteStore};
 use tempfile::TempDir;
 
 pub(crate) use self::{
     client::{Answer, Client, event, generic_config, llm_config, request},
+    courier::FakeCourier,
     fault::{FaultyCache, FaultyStore, MakeError, full, inconsistent, unavailable},
     probe::FakeProbe,
 };
@@ -42,6 +53,7 @@ pub(crate) struct Api {
     pub(crate) cache: Arc<FaultyCache>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) probe: Arc<FakeProbe>,
+    pub(crate) courier: Arc<FakeCourier>,
     now: Arc<AtomicI64>,
     _folder: Arc<TempDir>,
 }
@@ -69,8 +81,9 @@ impl Api {
         let cache: Arc<dyn Cache> = Arc::new(MemoryCache::new());
         let (store, cache) = (Arc::new(FaultyStore::new(store)), Arc::new(FaultyCache::new(cache)));
         let routes = Arc::new(Routes::new(Arc::clone(&cache) as Arc<dyn Cache>));
-        let (probe, now) = (Arc::default(), Arc::new(AtomicI64::new(START)));
-        let state = state(&store, &cache, &routes, &probe, &now, password);
+        let (probe, courier) = (Arc::default(), Arc::default());
+        let now = Arc::new(AtomicI64::new(START));
+        let state = state(&store, &cache, &routes, (&probe, &courier), &now, password);
         Self {
             router: admin_api::router(state.clone()),
             state,
@@ -78,6 +91,7 @@ impl Api {
             cache,
             routes,
             probe,
+            courier,
             now,
             _folder: Arc::new(folder),
         }
@@ -85,8 +99,8 @@ impl Api {
 
     /// The same database under another `ADMIN_PASSWORD`, as after a restart.
     pub(crate) fn restart_with(&self, password: &str) -> Self {
-        let Self { store, cache, routes, probe, now, _folder: folder, .. } = self;
-        let state = state(store, cache, routes, probe, now, password);
+        let Self { store, cache, routes, probe, courier, now, _folder: folder, .. } = self;
+        let state = state(store, cache, routes, (probe, courier), now, password);
         Self {
             router: admin_api::router(state.clone()),
             state,
@@ -94,6 +108,7 @@ impl Api {
             cache: cache.clone(),
             routes: routes.clone(),
             probe: probe.clone(),
+            courier: courier.clone(),
             now: now.clone(),
             _folder: folder.clone(),
         }
@@ -134,7 +149,7 @@ fn state(
     store: &Arc<FaultyStore>,
     cache: &Arc<FaultyCache>,
     routes: &Arc<Routes>,
-    probe: &Arc<FakeProbe>,
+    (probe, courier): (&Arc<FakeProbe>, &Arc<FakeCourier>),
     now: &Arc<AtomicI64>,
     password: &str,
 ) -> AdminState {
@@ -144,17 +159,69 @@ fn state(
         cache: cache.clone(),
         routes: routes.clone(),
         probe: probe.clone(),
+        courier: courier.clone(),
         credentials: AdminCredentials::parse(USERNAME, password).unwrap(),
         signing_key: SigningKey::parse(&Secret::parse(JWT_SECRET).unwrap()).unwrap(),
         clock: Arc::new(move || Timestamp::from_second(now.load(Ordering::Relaxed)).unwrap()),
+        vitals: Arc::new(vitals),
         settings: AdminSettings {
             proxy_public_base_url: "https://keys.example.com".into(),
             build: Build::Lightweight,
             version: "1.2.3".into(),
             database_type: "sqlite".into(),
             cache_type: "memory".into(),
+            operator_proxy_keys: vec!["pk-ope***tor".into()],
             max_attempts: 3,
             session_lifetime: Duration::from_hours(1),
+            effective: effective(),
+            warnings: vec!["GLOBAL_PROXY_KEYS is empty, so every client is refused".into()],
         },
     })
+}
+
+/// A server at work, whose cache is away.
+fn vitals() -> Vitals {
+    Vitals {
+        live: LiveInstance { instance: instance("this", START), term: Some(Term(3)) },
+        active_requests: 5,
+        active_streams: 2,
+        client_connections: 8,
+        request_log: RequestLogState { batches_waiting: 1, batches_at_most: 64, records_lost: 300 },
+        last_snapshot_at: Timestamp::from_second(START + 3).ok(),
+    }
+}
+
+/// A server that started then, and what it told ten seconds after the tests began.
+pub(crate) fn instance(id: &str, started_at: i64) -> Instance {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    Instance {
+        id: id.into(),
+        hostname: "web-1".into(),
+        version: "1.2.3".into(),
+        build: "enterprise".into(),
+        started_at: at(started_at),
+        told_at: at(START + 10),
+        revision: Some(7),
+        snapshot_age: 2,
+        database: Dependency { is_up: true, since: at(START) },
+        cache: Dependency { is_up: false, since: at(START + 5) },
+    }
+}
+
+/// A setting that may be shown, one that may not, and one without a value.
+fn effective() -> Vec<EffectiveSetting> {
+    let setting = |name, is_secret, is_set, value: Option<&str>| EffectiveSetting {
+        name,
+        section: Texts { en: "Logs", zh: "日志" },
+        meaning: Texts { en: "What it means.", zh: "含义。" },
+        is_set,
+        is_secret,
+        value: value.map(Into::into),
+        source: if is_set { "the environment".into() } else { String::new() },
+    };
+    vec![
+        setting("LOG_LEVEL", false, true, Some("debug")),
+        setting("JWT_SECRET", true, true, None),
+        setting("WORKERS", false, false, None),
+    ]
 }
