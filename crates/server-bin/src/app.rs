@@ -1,4 +1,4 @@
-//! Everything that is not a proxied request, by path: the admin API, health, metrics, and a word of welcome.
+//! Everything that is not a proxied request, by path: the admin API, health, metrics, and the panel.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -11,10 +11,13 @@ use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use jiff::Timestamp;
 use rotator_core::access::ProxyKeys;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tower::ServiceExt as _;
 
-use crate::health::{Health, Status};
+use crate::{
+    health::{Health, Status},
+    panel::Panel,
+};
 
 /// Everything that is not a proxied request.
 pub struct App {
@@ -26,6 +29,8 @@ pub struct App {
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// Opens `/metrics` to other machines.
     pub metrics_token: ProxyKeys,
+    /// `/`, and what else a browser asks for.
+    pub panel: Panel,
     /// What time it is.
     pub clock: fn() -> Timestamp,
 }
@@ -74,8 +79,10 @@ impl App {
             "/livez" => json_answer(StatusCode::OK, &json!({ "status": "ok" })),
             "/readyz" | "/health" | "/healthz" | "/api/health" => self.readiness(),
             "/metrics" => self.metrics(&request, &caller),
-            "/" => json_answer(StatusCode::OK, &welcome()),
-            _ => return not_found(&caller),
+            _ => match self.panel.answer(&request) {
+                Some(answer) => answer,
+                None => return not_found(&caller),
+            },
         };
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             answer
@@ -143,24 +150,18 @@ fn is_suspicious(path: &str) -> bool {
         || path.split('/').any(|part| part == "." || part == "..")
 }
 
-fn welcome() -> Value {
-    json!({
-        "name": "API Key Rotator",
-        "admin_api": ADMIN_PREFIX,
-        "generic_proxy": "/proxy/{slug}/{path}",
-        "llm_proxy": "/llm/{slug}/{path}",
-        "health": "/readyz",
-    })
-}
-
 /// The answer while there is no app yet.
-pub fn starting(caller: &Caller) -> Answer {
-    error(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "starting",
-        "the server is starting, try again in a moment",
-        caller,
-    )
+pub fn starting(path: &str, request_id: &str) -> Answer {
+    match path {
+        "/livez" => json_answer(StatusCode::OK, &json!({ "status": "ok" })),
+        "/readyz" | "/health" | "/healthz" | "/api/health" => {
+            json_answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "starting" }))
+        }
+        _ => {
+            let error = "the server is starting, try again in a moment";
+            json_answer(StatusCode::SERVICE_UNAVAILABLE, &Failure { error, code: "starting", request_id })
+        }
+    }
 }
 
 fn not_found(caller: &Caller) -> Answer {

@@ -6,10 +6,14 @@ use std::{fmt::Write as _, path::Path};
 pub struct Banner<'a> {
     /// Where clients connect, without a final slash.
     pub base_url: &'a str,
-    /// The database file.
-    pub database: &'a Path,
-    /// Where generated secrets are kept.
-    pub secrets: &'a Path,
+    /// The kind of the database.
+    pub database_type: &'a str,
+    /// Where it is.
+    pub database: &'a str,
+    /// Where shared, expiring data is.
+    pub cache: &'a str,
+    /// Where generated secrets are kept, if any are.
+    pub secrets: Option<&'a Path>,
     /// The admin's name.
     pub username: &'a str,
     /// A password that was made just now.
@@ -32,12 +36,15 @@ impl Banner<'_> {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{}", format!("  {name:<15} {value}").trim_end());
         };
-        row("Database Type:", &format!("sqlite ({})", self.database.display()));
-        row("Cache Type:", "memory");
+        row("Database Type:", &format!("{} ({})", self.database_type, self.database));
+        row("Cache Type:", self.cache);
+        row("Panel:", base_url);
         row("LLM clients:", &format!("{base_url}/llm/{{slug}}"));
         row("Other clients:", &format!("{base_url}/proxy/{{slug}}"));
         row("Admin API:", &format!("{base_url}/api/admin"));
-        row("Secrets:", &format!("{} (readable by this user only)", self.secrets.display()));
+        if let Some(file) = self.secrets {
+            row("Secrets:", &format!("{} (readable by this user only)", file.display()));
+        }
         if self.is_needed() {
             row("", "");
             row("Made just now, and shown only this once:", "");
@@ -61,8 +68,10 @@ mod tests {
     fn secrets_are_shown_only_when_they_are_new() {
         let old = Banner {
             base_url: "http://localhost:8000",
-            database: Path::new("data/rotator.db"),
-            secrets: Path::new("data/secrets.env"),
+            database_type: "sqlite",
+            database: "data/rotator.db",
+            cache: "memory",
+            secrets: Some(Path::new("data/secrets.env")),
             username: "admin",
             new_password: None,
             new_proxy_key: None,

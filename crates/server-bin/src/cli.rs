@@ -2,7 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::{
     backends::VERSION,
@@ -18,6 +19,29 @@ Settings are taken from, weakest first: defaults, the --config file, .env, the e
 Secrets are never options, since other users of a machine can read the options of a process.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line or configuration.";
+
+const IMPORT_HELP: &str = "\
+Run it with --dry-run first: it says which services and keys would be added, what cannot be carried over, and why.
+They go into the database that the server's settings name. A service that is there already, with the same slug and
+address, gets the keys that it has not; running an import twice adds nothing. The source is only read.
+
+GATEWAY   SOURCE
+gpt-load  its SQLite file, mysql://user:password@host:3306/database, a plain pg_dump, or an export in JSON
+one-api   its SQLite file, mysql://…, or a plain pg_dump
+new-api   the same
+litellm   its config.yaml; what it refers to as os.environ/NAME is taken from the environment of this command";
+
+const MIGRATE_HELP: &str = "\
+Services, keys with their states and counters, prices, webhooks, ended sessions, the audit log and the request
+log are copied, under their ids; the source stays as it is. Stop its server first. A copy that was interrupted
+is completed by the same command. At the end every service and every key is compared.
+
+DATABASE is sqlite:PATH, or mysql://user:password@host:3306/database (also with @tcp(host:3306), as in the old
+project). Other users of the machine can read a password here: `mysql` alone means the server that DATABASE_URL
+or DB_HOST and DB_PASSWORD name, and `sqlite` alone the file that DATABASE_PATH names.
+
+Keys are encrypted anew, with the ENCRYPTION_KEY that a server on the new database would use. The source's may
+be another: the one beside its file (secrets.env), ENCRYPTION_KEY_PREVIOUS, or --from-encryption-key-file.";
 
 /// Owns your API keys, hands out one proxy key, and rotates.
 #[derive(Debug, Parser)]
@@ -51,6 +75,12 @@ pub enum Command {
         /// The new file
         path: PathBuf,
     },
+    /// Copy everything into another database: from SQLite to MySQL, or back
+    #[command(after_help = MIGRATE_HELP)]
+    Migrate(Migrate),
+    /// Add the services and keys of another gateway
+    #[command(after_help = IMPORT_HELP)]
+    Import(Import),
     /// Print the OpenAPI document of the admin API
     Openapi,
     /// Print a `.env` file that explains every setting
@@ -59,9 +89,74 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Language::En)]
         lang: Language,
     },
+    /// Print the reference of all settings, as `docs/CONFIGURATION.md` has it
+    #[command(hide = true)]
+    ConfigReference {
+        /// Its language
+        #[arg(long, value_enum, default_value_t = Language::En)]
+        lang: Language,
+    },
+    /// Print what completes commands and options in a shell, such as `source <(api-key-rotator completions bash)`
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, such as for `man -l <(api-key-rotator man)`
+    #[command(hide = true)]
+    Man,
+}
+
+/// What to copy from where to where.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// The database to copy: sqlite:PATH or mysql://…
+    #[arg(long, value_name = "DATABASE")]
+    pub from: String,
+    /// The database to copy into, which must be empty: sqlite:PATH or mysql://…
+    #[arg(long, value_name = "DATABASE")]
+    pub to: String,
+    /// Check everything, say what would be copied, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave the request log behind, which may be large
+    #[arg(long)]
+    pub skip_request_log: bool,
+    /// A file that holds the `ENCRYPTION_KEY` of the database to copy, if none that is set opens it
+    #[arg(long, value_name = "FILE")]
+    pub from_encryption_key_file: Option<PathBuf>,
+}
+
+/// What to import from where.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Whose data it is
+    #[arg(long, value_enum, value_name = "GATEWAY")]
+    pub from: Gateway,
+    /// Its database file, mysql://…, its plain `pg_dump`, its export, or its `config.yaml`
+    pub source: String,
+    /// Say what would be added and what cannot be, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A file that holds the `ENCRYPTION_KEY` of gpt-load, if it had one
+    #[arg(long, value_name = "FILE")]
+    pub from_encryption_key_file: Option<PathBuf>,
+}
+
+/// Another gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Gateway {
+    /// gpt-load 1
+    GptLoad,
+    /// one-api
+    OneApi,
+    /// new-api
+    NewApi,
+    /// `LiteLLM`
+    Litellm,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
 struct Sources {
     /// Read settings from a TOML file
     #[arg(long, global = true, value_name = "FILE")]
@@ -103,10 +198,23 @@ impl Cli {
     }
 }
 
+/// What completes the command line in a shell.
+pub fn completions(shell: Shell) -> anyhow::Result<String> {
+    let (mut command, mut text) = (Cli::command(), Vec::new());
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name, &mut text);
+    Ok(String::from_utf8(text)?)
+}
+
+/// The manual page.
+pub fn man_page() -> anyhow::Result<String> {
+    let mut text = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+    Ok(String::from_utf8(text)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -9,19 +9,35 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rotator_core::{cache::Cache, store::Store};
+use rotator_core::{
+    cache::Cache,
+    store::{Dependency, Store},
+};
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
+use crate::clock;
+
 /// How the server is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
     draining: AtomicBool,
-    store_down: AtomicBool,
-    cache_down: AtomicBool,
+    store: Watched,
+    cache: Watched,
     /// When the routes were last known to be what the store has, in seconds since 1970.
     routes_read: AtomicI64,
+    /// When a snapshot was last kept on disk, in seconds since 1970; 0 before.
+    snapshot_kept: AtomicI64,
+}
+
+/// Something that is asked how it is.
+#[derive(Debug)]
+struct Watched {
+    what: &'static str,
+    down: AtomicBool,
+    /// Since when it is as it is, in seconds since 1970.
+    since: AtomicI64,
 }
 
 /// How the server is, in a word.
@@ -40,12 +56,25 @@ pub enum Status {
 const PERIOD: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(3);
 
+impl Default for Health {
+    /// Well.
+    fn default() -> Self {
+        Self {
+            draining: AtomicBool::default(),
+            store: Watched::new("store"),
+            cache: Watched::new("cache"),
+            routes_read: AtomicI64::default(),
+            snapshot_kept: AtomicI64::default(),
+        }
+    }
+}
+
 impl Health {
     /// How the server is.
     pub fn status(&self) -> Status {
         if self.draining.load(Relaxed) {
             Status::Draining
-        } else if self.store_down.load(Relaxed) || self.cache_down.load(Relaxed) {
+        } else if !self.store_is_up() || !self.cache_is_up() {
             Status::Degraded
         } else {
             Status::Ok
@@ -59,12 +88,12 @@ impl Health {
 
     /// The store answered, or did not.
     pub fn note_store(&self, up: bool) {
-        note("store", &self.store_down, up);
+        self.store.note(up);
     }
 
     /// The cache answered, or did not.
     pub fn note_cache(&self, up: bool) {
-        note("cache", &self.cache_down, up);
+        self.cache.note(up);
     }
 
     /// The routes are what the store has, as of `now`.
@@ -77,14 +106,35 @@ impl Health {
         now.as_second().saturating_sub(self.routes_read.load(Relaxed)).max(0)
     }
 
+    /// A snapshot of `taken_at` is on disk.
+    pub fn note_kept(&self, taken_at: Timestamp) {
+        self.snapshot_kept.store(taken_at.as_second(), Relaxed);
+    }
+
+    /// Of when the snapshot on disk is, where this server has kept or found one.
+    pub fn kept_at(&self) -> Option<Timestamp> {
+        let second = Some(self.snapshot_kept.load(Relaxed)).filter(|second| *second > 0);
+        second.and_then(|second| Timestamp::from_second(second).ok())
+    }
+
     /// Whether the store answered when it was last asked.
     pub fn store_is_up(&self) -> bool {
-        !self.store_down.load(Relaxed)
+        self.store().is_up
     }
 
     /// Whether the cache answered when it was last asked.
     pub fn cache_is_up(&self) -> bool {
-        !self.cache_down.load(Relaxed)
+        self.cache().is_up
+    }
+
+    /// How the store is, and since when.
+    pub fn store(&self) -> Dependency {
+        self.store.get()
+    }
+
+    /// How the cache is, and since when.
+    pub fn cache(&self) -> Dependency {
+        self.cache.get()
     }
 
     /// Asks the store and the cache again and again.
@@ -99,11 +149,25 @@ impl Health {
     }
 }
 
-fn note(what: &str, down: &AtomicBool, up: bool) {
-    let was_down = down.swap(!up, Relaxed);
-    match (was_down, up) {
-        (false, false) => warn!(what, "does not answer; serving what is known"),
-        (true, true) => info!(what, "answers again"),
-        _ => {}
+impl Watched {
+    fn new(what: &'static str) -> Self {
+        Self { what, down: AtomicBool::default(), since: AtomicI64::new(clock::now().as_second()) }
+    }
+
+    fn get(&self) -> Dependency {
+        let since = Timestamp::from_second(self.since.load(Relaxed)).unwrap_or_default();
+        Dependency { is_up: !self.down.load(Relaxed), since }
+    }
+
+    fn note(&self, up: bool) {
+        let (what, was_down) = (self.what, self.down.swap(!up, Relaxed));
+        if was_down == up {
+            self.since.store(clock::now().as_second(), Relaxed);
+        }
+        match (was_down, up) {
+            (false, false) => warn!(what, "does not answer; serving what is known"),
+            (true, true) => info!(what, "answers again"),
+            _ => {}
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use rotator_core::{
     model::ConfigType,
     record::Tokens,
-    routes::{KeyStates, Routes},
+    routes::{KeyStates, Route, Routes},
 };
 
 use crate::{backends::BUILD, health::Health};
@@ -46,17 +46,16 @@ pub fn render(data_path: &str, routes: &Routes, health: &Health, records_dropped
         u8::from(health.cache_is_up()),
         records_dropped.load(Relaxed),
     );
-    text + &tokens(routes)
+    text + &tokens(routes) + &costs(routes)
 }
 
 /// What each LLM service has used.
 fn tokens(routes: &Routes) -> String {
     let mut text = String::from(
-        "# HELP akr_tokens_total Tokens that requests to LLM services used, as far as their answers told.\n\
+        "# HELP akr_tokens_total Tokens that requests to LLM services used, as their answers told or as estimated.\n\
          # TYPE akr_tokens_total counter\n",
     );
-    let table = routes.table().load();
-    for route in table.iter().filter(|route| route.config.spec.target.config_type() == ConfigType::Llm) {
+    for route in routes.table().load().iter().filter(|route| is_llm(route)) {
         let slug = &route.config.spec.slug;
         for (direction, count) in Tokens::BUCKETS.iter().zip(route.tokens.get()) {
             // Writing to a string cannot fail.
@@ -64,6 +63,23 @@ fn tokens(routes: &Routes) -> String {
         }
     }
     text
+}
+
+/// What each LLM service has cost.
+fn costs(routes: &Routes) -> String {
+    let mut text = String::from(
+        "# HELP akr_cost_dollars_total US dollars that requests to LLM services cost, as far as usage and prices are known.\n\
+         # TYPE akr_cost_dollars_total counter\n",
+    );
+    for route in routes.table().load().iter().filter(|route| is_llm(route)) {
+        let (slug, cost) = (&route.config.spec.slug, route.spending.get());
+        let _ = writeln!(text, "akr_cost_dollars_total{{slug=\"{slug}\"}} {cost}");
+    }
+    text
+}
+
+fn is_llm(route: &Route) -> bool {
+    route.config.spec.target.config_type() == ConfigType::Llm
 }
 
 #[cfg(test)]
@@ -97,13 +113,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tokens_are_told_for_each_llm_service_and_outlive_a_snapshot() {
+    async fn tokens_and_costs_are_told_for_each_llm_service_and_outlive_a_snapshot() {
         let routes = Routes::new(Arc::new(MemoryCache::default()));
         let sources = || vec![service(1, "openai", "LLM"), service(2, "weather", "GENERIC")];
         routes.replace(sources()).await;
         let used = Tokens { input: 1, cached_read: 2, cache_write: 3, output: 4, reasoning: 5 };
         for route in routes.table().load().iter() {
-            route.charge(KeyId(1), used, Instant::now());
+            route.charge(KeyId(1), Some("gpt-4o"), used, Instant::now());
+            route.charge(KeyId(1), Some("nobody-knows"), used, Instant::now());
         }
         routes.replace(sources()).await;
 
@@ -111,10 +128,13 @@ mod tests {
 
         assert_eq!(text.lines().filter(|line| line.starts_with("akr_tokens_total{")).count(), 5, "{text}");
         for (direction, count) in
-            [("input", 1), ("cached_read", 2), ("cache_write", 3), ("output", 4), ("reasoning", 5)]
+            [("input", 2), ("cached_read", 4), ("cache_write", 6), ("output", 8), ("reasoning", 10)]
         {
             let line = format!("akr_tokens_total{{slug=\"openai\",direction=\"{direction}\"}} {count}\n");
             assert!(text.contains(&line), "{text}");
         }
+        // At 2.50, 1.25, 2.50, 10 and 10 dollars a million.
+        let costs = costs(&routes);
+        assert!(costs.ends_with("\nakr_cost_dollars_total{slug=\"openai\"} 0.0001025\n"), "{costs}");
     }
 }

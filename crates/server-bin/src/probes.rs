@@ -6,20 +6,24 @@ use rotator_core::probe::KeyProbe;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-use crate::data::Data;
+use crate::{data::Data, membership::Leading};
 
 /// Between two rounds.
 pub const INTERVAL: Duration = Duration::from_secs(5);
 /// How many keys of one service are tested in a round: one a second.
 const KEYS: usize = 5;
 
-/// Tests keys for ever, a few with every tick. What a test shows, the pool learns by way of the data path.
-pub async fn probe_keys(data: Data, probe: Arc<dyn KeyProbe>, tick: Duration) {
+/// Tests keys for ever, a few with every tick. What a test shows, the pool learns by way of the data path, and other
+/// instances learn by its news: where they do, the one that leads tests for all.
+pub async fn probe_keys(data: Data, probe: Arc<dyn KeyProbe>, leading: Leading, tick: Duration) {
+    let others_learn = data.cache.news().is_some();
     let mut rounds = interval(tick);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
-        round(&data, &*probe).await;
+        if leading.borrow().is_some() || !others_learn {
+            round(&data, &*probe).await;
+        }
     }
 }
 
@@ -49,20 +53,26 @@ mod tests {
         time::Instant,
     };
 
+    use cache_memory::MemoryCache;
     use http::{Response, StatusCode};
     use http_body_util::{BodyExt as _, Empty};
     use proxy_hyper::{Control, Parts, Proxy, Settings};
     use rotator_core::{
-        access::ProxyKeys,
+        cache::{Cache, CacheError, Taken, Turns, Window},
         model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, QuotaGroup, Weight},
-        pool::{Ailment, Now, RestPolicy, Resting},
+        pool::{Ailment, News, Now, RestPolicy, Resting},
         probe::ProbeReport,
         routes::Routes,
         secret::Secret,
-        store::{Change, NewKey},
+        store::{Change, NewKey, Term},
     };
     use tempfile::TempDir;
-    use tokio::{runtime::Handle, sync::mpsc, task::spawn_blocking, time::sleep};
+    use tokio::{
+        runtime::Handle,
+        sync::{broadcast, mpsc, watch},
+        task::spawn_blocking,
+        time::sleep,
+    };
 
     use super::*;
     use crate::{clock, data};
@@ -141,6 +151,64 @@ mod tests {
         assert_eq!(*probe.0.lock().unwrap(), wanted);
     }
 
+    /// A cache through which other instances learn.
+    #[derive(Default)]
+    struct Telling(MemoryCache);
+
+    #[async_trait::async_trait]
+    impl Cache for Telling {
+        fn turns(&self, pool: ConfigId) -> Arc<dyn Turns> {
+            self.0.turns(pool)
+        }
+
+        async fn take(&self, window: &Window<'_>, cost: u32) -> Result<Taken, CacheError> {
+            self.0.take(window, cost).await
+        }
+
+        async fn revision(&self) -> Result<u64, CacheError> {
+            self.0.revision().await
+        }
+
+        async fn bump_revision(&self) -> Result<u64, CacheError> {
+            self.0.bump_revision().await
+        }
+
+        fn revisions(&self) -> watch::Receiver<u64> {
+            self.0.revisions()
+        }
+
+        fn news(&self) -> Option<broadcast::Receiver<Vec<(ConfigId, News)>>> {
+            Some(broadcast::channel(1).1)
+        }
+
+        async fn ping(&self) -> Result<(), CacheError> {
+            self.0.ping().await
+        }
+    }
+
+    #[tokio::test]
+    async fn where_others_learn_of_it_only_the_leader_tests_keys() {
+        let folder = TempDir::new().unwrap();
+        let (mut data, _store) = data::tests::open(&folder).await;
+        data.cache = Arc::new(Telling::default());
+        let (config, keys) = add_service(&data, "svc", "https://a.example", true, 1).await;
+        data.routes.reload(&*data.store).await.unwrap();
+        let (key, ailment, since) = (keys[0], Ailment::Invalid, clock::now());
+        let rest =
+            Resting { key, model: None, ailment, reason: "no".into(), since, until: since, strikes: 1 };
+        let now = Now { instant: Instant::now(), wall: clock::now() };
+        data.routes.restore_rests(vec![(config, rest)], now).await;
+        let (lead, leading) = watch::channel(None);
+        let notes = Arc::<Notes>::default();
+        let tick = Duration::from_millis(2);
+        tokio::spawn(probe_keys(data, Arc::clone(&notes) as Arc<dyn KeyProbe>, leading, tick));
+
+        sleep(20 * tick).await;
+        assert!(notes.0.lock().unwrap().is_empty());
+        lead.send_replace(Some(Term(1)));
+        until(|| !notes.0.lock().unwrap().is_empty()).await;
+    }
+
     /// An upstream that accepts no key until it is told to.
     #[derive(Default)]
     struct Upstream {
@@ -189,7 +257,6 @@ mod tests {
         let parts = Parts {
             settings,
             routes: Arc::clone(&data.routes),
-            proxy_keys: Arc::new(ProxyKeys::new(&[Secret::parse("pk-of-the-tests").unwrap()])),
             records: mpsc::channel(1).0,
             control,
             tls: None,
@@ -228,13 +295,14 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (mut data, _store) = data::tests::open(&folder).await;
         let policy = RestPolicy { first_trial: FIRST, ..RestPolicy::default() };
-        data.routes = Arc::new(Routes::new(Arc::clone(&data.cache)).with_rest_policy(policy));
+        let routes = Routes::new(Arc::clone(&data.cache)).with_rest_policy(policy);
+        data.routes = Arc::new(routes.with_proxy_keys(data::tests::proxy_keys()));
         let (upstream, url) = Upstream::start();
         let (_, keys) = add_service(&data, "svc", &url, true, 1).await;
         data.routes.reload(&*data.store).await.unwrap();
         let (proxy, address) = serve(&data);
-        let tick = Duration::from_millis(5);
-        let probing = tokio::spawn(probe_keys(data.clone(), Arc::new(proxy.probe().unwrap()), tick));
+        let (tick, leading) = (Duration::from_millis(5), watch::channel(None).1);
+        let probing = tokio::spawn(probe_keys(data.clone(), Arc::new(proxy.probe().unwrap()), leading, tick));
 
         assert_eq!(get(address, "/llm/svc/chat").await, 401);
         until(|| upstream.seen.lock().unwrap().len() > 3).await;

@@ -7,7 +7,7 @@ use rotator_core::{
     routes::Routes,
     store::{KeyUsage, Store},
 };
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -16,24 +16,40 @@ use crate::{clock, data::Data};
 /// Changes that come close together are read together. An admin's own change is live already: this is for other
 /// instances, and for a change that could not be read at once.
 const GATHER: Duration = Duration::from_millis(500);
-const RETRY: Duration = Duration::from_secs(2);
+/// The store is asked after so long whether it has changed, though nobody said so: there may be nobody who could.
+const POLL: Duration = Duration::from_secs(4);
 /// How often counts are written; what a crash may lose.
 const FLUSH_PERIOD: Duration = Duration::from_secs(5);
 
-/// Reads the routes anew whenever an instance says that they changed.
+/// Reads the routes anew when the store has changed: soon where another instance says so, and in a few seconds where none can.
 pub async fn follow_changes(data: Data) {
     let Data { store, cache, routes, health } = data;
-    let mut revisions = cache.revisions();
-    while revisions.changed().await.is_ok() {
-        sleep(GATHER).await;
-        let revision = *revisions.borrow_and_update();
-        while let Err(error) = routes.reload(&*store).await {
-            warn!(error = &error as &dyn std::error::Error, "routes cannot be read; serving the ones known");
-            health.note_store(false);
-            sleep(RETRY).await;
+    let mut told = cache.revisions();
+    loop {
+        // Instances that were started together do not ask together.
+        match timeout(POLL.mul_f64(0.75 + fastrand::f64() / 4.0), told.changed()).await {
+            Ok(Ok(())) => sleep(GATHER).await,
+            Ok(Err(_)) => return,
+            Err(_) => {}
         }
-        health.note_routes(clock::now());
-        debug!(revision, "routes read");
+        told.borrow_and_update();
+        match routes.refresh(&*store).await {
+            Ok(has_changed) => {
+                health.note_routes(clock::now());
+                if has_changed {
+                    debug!("routes read");
+                }
+            }
+            Err(error) => {
+                if health.store_is_up() {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "routes cannot be read; serving the ones known"
+                    );
+                }
+                health.note_store(false);
+            }
+        }
     }
 }
 
@@ -49,9 +65,11 @@ impl Usage {
         while over.run_until_cancelled(ticks.tick()).await.is_some() {
             self.flush(&routes, &*store).await;
             flush_rests(&routes, &*store).await;
+            flush_proxy_key_uses(&routes, &*store).await;
         }
         self.flush(&routes, &*store).await;
         flush_rests(&routes, &*store).await;
+        flush_proxy_key_uses(&routes, &*store).await;
     }
 
     /// Writes what keys served since the last time, and what could not be written then.
@@ -82,6 +100,16 @@ async fn flush_rests(routes: &Routes, store: &dyn Store) {
     }
 }
 
+/// Writes when proxy keys were last shown. What cannot be written is soon overtaken.
+async fn flush_proxy_key_uses(routes: &Routes, store: &dyn Store) {
+    let uses = routes.table().load().proxy_keys().take_uses();
+    if !uses.is_empty()
+        && let Err(error) = store.note_proxy_key_uses(&uses).await
+    {
+        warn!(error = &error as &dyn std::error::Error, "when proxy keys were last used is not written");
+    }
+}
+
 fn add(sum: &mut KeyUsage, more: &KeyUsage) {
     sum.successes += more.successes;
     sum.failures += more.failures;
@@ -95,6 +123,7 @@ mod tests {
         store::Change,
     };
     use tempfile::TempDir;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::data;
@@ -127,6 +156,21 @@ mod tests {
         while data.routes.table().load().find(ConfigType::Generic, "echo").is_none() {
             sleep(GATHER / 10).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_nobody_tells_of_is_live_within_five_seconds() {
+        let folder = TempDir::new().unwrap();
+        let (data, _store) = data::tests::open(&folder).await;
+        let by = Change { at: clock::now(), actor: "admin".into(), address: None, request_id: "r1".into() };
+        data.store.insert_config(service(), &by).await.unwrap();
+        let written = Instant::now();
+        tokio::spawn(follow_changes(data.clone()));
+
+        while data.routes.table().load().find(ConfigType::Generic, "echo").is_none() {
+            sleep(GATHER / 10).await;
+        }
+        assert!(written.elapsed() <= Duration::from_secs(5), "{:?}", written.elapsed());
     }
 
     #[tokio::test]

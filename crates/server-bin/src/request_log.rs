@@ -9,28 +9,30 @@ use std::{
 };
 
 use proxy_hyper::Batch;
-use rotator_core::{cache::Cache, store::Store};
-use tokio::{
-    sync::mpsc::Receiver,
-    time::{MissedTickBehavior, interval},
-};
+use rotator_core::store::Store;
+use tokio::{sync::mpsc::Receiver, task::spawn_blocking, time::sleep};
 use tracing::{info, warn};
 
-use crate::{clock, config::Logs};
+use crate::{clock, config::Logs, membership::Leading};
 
 /// Batches that may wait for the writer; beyond them records are dropped, and counted by the data path.
 pub const QUEUE: usize = 64;
 /// Batches are written together up to about so many records.
 const MAX_RECORDS: usize = 2_000;
 const RETENTION_PERIOD: Duration = Duration::from_mins(15);
-const LEASE: &str = "request-log-retention";
+/// How long it is told minute by minute what requests came to: a little longer than the panel shows it so.
+const MINUTES_AGE: Duration = Duration::from_hours(26);
+/// How long it is told at all: a little longer than the panel shows it.
+const STATS_AGE: Duration = Duration::from_hours(31 * 24);
 
 /// Appends records until their senders are gone. What cannot be written is dropped.
 pub async fn write(mut batches: Receiver<Batch>, store: Arc<dyn Store>, dropped: Arc<AtomicU64>) {
-    while let Some(Batch { mut requests, mut samples }) = batches.recv().await {
+    while let Some(batch) = batches.recv().await {
+        let Batch { mut requests, mut samples, .. } = estimated(batch).await;
         while requests.len() < MAX_RECORDS
             && let Ok(more) = batches.try_recv()
         {
+            let more = estimated(more).await;
             requests.extend(more.requests);
             samples.extend(more.samples);
         }
@@ -49,17 +51,24 @@ pub async fn write(mut batches: Receiver<Batch>, store: Arc<dyn Store>, dropped:
     }
 }
 
-/// Deletes old records from time to time, on one instance of all.
-pub async fn retain(store: Arc<dyn Store>, cache: Arc<dyn Cache>, logs: Logs) {
-    let instance = format!("{}-{}", std::process::id(), clock::now().as_nanosecond());
-    let mut ticks = interval(RETENTION_PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        // Held until the next tick, so that the others leave it to us.
-        if !matches!(cache.lease(LEASE, &instance, RETENTION_PERIOD).await, Ok(Some(_))) {
-            continue;
-        }
+/// A batch in which every request has what it used, as far as that can be known.
+async fn estimated(mut batch: Batch) -> Batch {
+    if batch.untold.is_empty() {
+        return batch;
+    }
+    let estimating = spawn_blocking(move || {
+        batch.estimate();
+        batch
+    });
+    estimating.await.unwrap_or_else(|error| {
+        warn!(error = &error as &dyn std::error::Error, "request records lost");
+        Batch::default()
+    })
+}
+
+/// Deletes old records from time to time, on the instance that leads.
+pub async fn retain(store: Arc<dyn Store>, mut leading: Leading, logs: Logs) {
+    while let Ok(Some(term)) = leading.wait_for(Option::is_some).await.map(|term| *term) {
         let before = clock::now() - logs.request_log_age;
         match store.prune_requests(before, logs.request_log_bytes).await {
             Ok(0) => {}
@@ -68,49 +77,29 @@ pub async fn retain(store: Arc<dyn Store>, cache: Arc<dyn Cache>, logs: Logs) {
                 warn!(error = &error as &dyn std::error::Error, "old request records cannot be deleted");
             }
         }
+        let now = clock::now();
+        if let Err(error) = store.condense_stats(now - MINUTES_AGE, now - STATS_AGE, term).await {
+            warn!(error = &error as &dyn std::error::Error, "old statistics cannot be condensed");
+        }
+        sleep(RETENTION_PERIOD).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
-    use http::Method;
+    use contract_tests::fixtures::refused_request;
     use rotator_core::{
-        record::{RequestId, RequestOutcome, RequestRecord},
-        store::{PageRequest, RequestQuery},
+        record::RequestRecord,
+        store::{PageRequest, RequestQuery, Term},
     };
     use tempfile::TempDir;
-    use tokio::sync::mpsc;
+    use tokio::sync::{mpsc, watch};
 
     use super::*;
     use crate::{config::LogFormat, data};
 
-    fn record() -> RequestRecord {
-        RequestRecord {
-            request_id: RequestId::from_bits(1),
-            started_at: clock::now(),
-            config_id: None,
-            key_id: None,
-            proxy_key: None,
-            method: Method::GET,
-            path: "/proxy/x".into(),
-            status: 404,
-            outcome: RequestOutcome::Refused,
-            attempts: 0,
-            duration_us: 1,
-            first_byte_us: None,
-            bytes_in: 0,
-            bytes_out: 0,
-            client: Ipv4Addr::LOCALHOST.into(),
-            model: None,
-            usage: None,
-            trace: None,
-        }
-    }
-
     fn batch(count: usize) -> Batch {
-        Batch { requests: vec![record(); count], ..Batch::default() }
+        Batch { requests: vec![refused_request(clock::now()); count], ..Batch::default() }
     }
 
     async fn count(store: &dyn Store) -> usize {
@@ -153,15 +142,16 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (data, _store) = data::tests::open(&folder).await;
         let days = |n: u64| Duration::from_hours(24 * n);
-        let old = RequestRecord { started_at: clock::now() - days(8), ..record() };
-        data.store.append_requests(vec![old, record()]).await.unwrap();
+        let old = RequestRecord { started_at: clock::now() - days(8), ..refused_request(clock::now()) };
+        data.store.append_requests(vec![old, refused_request(clock::now())]).await.unwrap();
         let logs = Logs {
             filter: String::new(),
             format: LogFormat::Text,
             request_log_age: days(7),
             request_log_bytes: 1 << 30,
         };
-        let retention = tokio::spawn(retain(Arc::clone(&data.store), data.cache, logs));
+        let leading = watch::channel(Some(Term(1))).1;
+        let retention = tokio::spawn(retain(Arc::clone(&data.store), leading, logs));
 
         while count(&*data.store).await != 1 {
             tokio::task::yield_now().await;

@@ -8,20 +8,23 @@ use std::{
 };
 
 use anyhow::Context as _;
-use aws_lc_rs::rand;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rotator_core::access::random_text;
+use rustix::fs::Access;
 
-use crate::config::{
-    ConfigError, Layer, Values,
-    variables::{self as var, ALL, Unset, Variable},
+use crate::{
+    config::{
+        ConfigError, Database, DatabaseKind, Layer, Values,
+        variables::{self as var, ALL, Unset, Variable},
+    },
+    data_folder,
 };
 
 /// Settings without a gap: what nobody set was read from the data folder, or made.
 pub struct Completed {
     /// The settings.
     pub values: Values,
-    /// Where the generated secrets are kept.
-    pub file: PathBuf,
+    /// Where the generated secrets are kept; nowhere if none are made.
+    pub file: Option<PathBuf>,
     /// The secrets that were made just now, which are kept only after [`Completed::save`].
     new: Vec<(&'static Variable, String)>,
     /// What the file held.
@@ -38,8 +41,12 @@ const OURS_ONLY: u32 = 0o600;
 const NOT_OURS: u32 = 0o077;
 
 /// Reads the generated secrets, and makes those that are neither set nor kept. Writes nothing.
-pub fn complete(values: Values) -> anyhow::Result<Completed> {
-    let file = values.data_folder()?.join(FILE_NAME);
+pub fn complete(values: Values, database: &Database) -> anyhow::Result<Completed> {
+    if let DatabaseKind::MySql(..) = database.kind {
+        require_all(&values)?;
+        return Ok(Completed { values: values.as_they_are(), file: None, new: Vec::new(), before: None });
+    }
+    let file = database.folder().join(FILE_NAME);
     let before = read(&file)?;
     let values = match &before {
         Some(text) => values.with_weakest(Layer::dotenv(&file, text)?),
@@ -51,7 +58,27 @@ pub fn complete(values: Values) -> anyhow::Result<Completed> {
     }
     let made = new.iter().map(|(variable, text)| (variable.name, text.clone()));
     let values = values.with_weakest(Layer::new("a new random value", made));
-    Ok(Completed { values, file, new, before })
+    Ok(Completed { values, file: Some(file), new, before })
+}
+
+/// Several instances share a server's database, and every secret: one that made its own would be at odds with the others.
+fn require_all(values: &Values) -> Result<(), ConfigError> {
+    // There is something to stand in for the one for stored keys.
+    let needed = |v: &&&Variable| v.unset == Unset::Generated && v.name != var::ENCRYPTION_KEY.name;
+    match ALL.iter().filter(needed).find(|variable| values.get(variable).is_none()) {
+        Some(variable) => {
+            let problem = "must be set: with MySQL, where several instances share it, none is generated";
+            Err(ConfigError::variable(variable, problem))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The settings that the secrets of a data folder alone make up.
+pub fn kept_in(folder: &Path) -> Result<Values, ConfigError> {
+    let file = folder.join(FILE_NAME);
+    let kept = read(&file)?.map(|text| Layer::dotenv(&file, &text)).transpose()?;
+    Ok(kept.map_or_else(Values::default, |layer| Values::default().with_weakest(layer)))
 }
 
 impl Completed {
@@ -60,15 +87,25 @@ impl Completed {
         self.new.iter().find(|(made, _)| made.name == variable.name).map(|(_, text)| text.as_str())
     }
 
+    /// The same, of which only this secret will be kept, if it was made: the others are made by whoever needs them.
+    #[must_use]
+    pub fn only(mut self, variable: &Variable) -> Self {
+        self.new.retain(|(made, _)| made.name == variable.name);
+        self
+    }
+
     /// Makes the data folder, and keeps what was made in it.
     pub fn save(&self) -> Result<(), ConfigError> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        let explain = |error| {
-            let problem =
-                format!("must be in a folder that can be written to, not {} ({error})", folder.display());
+        let Some(file) = &self.file else { return Ok(()) };
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let explain = |error: io::Error| {
+            let (path, advice) = (folder.display(), data_folder::advice(folder));
+            let problem = format!("must be in a folder that can be written to, not {path} ({error}){advice}");
             ConfigError::variable(&var::DATABASE_PATH, problem)
         };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(explain)?;
+        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|error| explain(error.into()))?;
         if self.new.is_empty() {
             return Ok(());
         }
@@ -79,14 +116,14 @@ impl Completed {
         for (variable, value) in &self.new {
             text.push_str(&line(variable, value));
         }
-        replace(&self.file, &text, self.before.is_some()).map_err(explain)
+        replace(file, &text, self.before.is_some()).map_err(explain)
     }
 
     /// Puts a new `ENCRYPTION_KEY` beside the old one, so that whatever happens next one of the two opens the database.
     pub fn rotate_encryption_key(&self) -> anyhow::Result<()> {
-        let kept =
-            self.values.get(&var::ENCRYPTION_KEY).filter(|s| s.source == self.file.display().to_string());
-        let (Some(old), Some(text)) = (kept, &self.before) else {
+        let source = self.file.as_ref().map(|file| file.display().to_string());
+        let kept = self.values.get(&var::ENCRYPTION_KEY).filter(|s| source.as_ref() == Some(&s.source));
+        let (Some(old), Some(text), Some(file)) = (kept, &self.before, &self.file) else {
             let problem = "must be set to the key in use, and ENCRYPTION_KEY to the new one: \
                            the key in use was not generated, so no new one is";
             return Err(ConfigError::variable(&var::ENCRYPTION_KEY_PREVIOUS, problem).into());
@@ -94,17 +131,17 @@ impl Completed {
         let mut text = without(&without(text, &var::ENCRYPTION_KEY), &var::ENCRYPTION_KEY_PREVIOUS);
         text.push_str(&line(&var::ENCRYPTION_KEY_PREVIOUS, &old.text));
         text.push_str(&line(&var::ENCRYPTION_KEY, &generate(&var::ENCRYPTION_KEY)?));
-        replace(&self.file, &text, true).with_context(|| format!("{} cannot be written", self.file.display()))
+        replace(file, &text, true).with_context(|| format!("{} cannot be written", file.display()))
     }
 
     /// Forgets the old `ENCRYPTION_KEY`, if it was kept.
     pub fn forget_previous_key(&self) -> anyhow::Result<()> {
-        let Some(text) = &self.before else { return Ok(()) };
+        let (Some(text), Some(file)) = (&self.before, &self.file) else { return Ok(()) };
         let rest = without(text, &var::ENCRYPTION_KEY_PREVIOUS);
         if rest == *text {
             return Ok(());
         }
-        replace(&self.file, &rest, true).with_context(|| format!("{} cannot be written", self.file.display()))
+        replace(file, &rest, true).with_context(|| format!("{} cannot be written", file.display()))
     }
 }
 
@@ -119,7 +156,7 @@ fn without(text: &str, variable: &Variable) -> String {
 }
 
 /// The file's text, once it is certain that nobody else can read it.
-fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+pub fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     let wrong = |problem: String| ConfigError::File { path: path.into(), problem };
     match keep_to_ourselves(path) {
         Ok(true) => {
@@ -147,10 +184,14 @@ fn keep_to_ourselves(path: &Path) -> io::Result<bool> {
 }
 
 /// Writes a file that is either there as a whole or not at all. A new one never takes the place of another process's.
-fn replace(path: &Path, text: &str, may_exist: bool) -> io::Result<()> {
+pub fn replace(path: &Path, text: &str, may_exist: bool) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
+    // One of our process id has ended over it: it is of no use to anybody.
+    if may_exist {
+        let _ = fs::remove_file(&draft);
+    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(OURS_ONLY).open(&draft)?;
     let written = file
         .write_all(text.as_bytes())
@@ -168,12 +209,6 @@ fn generate(variable: &Variable) -> anyhow::Result<String> {
         name if name == var::GLOBAL_PROXY_KEYS.name => ("pk-", 32),
         _ => ("", 32),
     };
-    random_text(prefix, bytes)
-}
-
-/// Random bytes as text that needs quotes neither in a shell nor in a dotenv file.
-fn random_text(prefix: &str, bytes: usize) -> anyhow::Result<String> {
-    let mut random = vec![0; bytes];
-    rand::fill(&mut random).context("the system gives no random bytes")?;
-    Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random)))
+    let text = random_text(prefix, bytes).context("the system gives no random bytes")?;
+    Ok(text.to_string())
 }

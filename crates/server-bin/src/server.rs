@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use admin_api::{AdminCredentials, AdminParts, AdminSettings, AdminState, SigningKey};
+use admin_api::{AdminCredentials, AdminParts, AdminSettings, AdminState, SigningKey, Vitals};
 use anyhow::Context as _;
 use proxy_hyper::{Control, ControlRequest, Metrics, Parts, Proxy, Settings};
-use rotator_core::{access::ProxyKeys, probe::KeyProbe};
+use rotator_core::{access::ProxyKeys, notifications::Courier, probe::KeyProbe, secret::Secret};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tracing::info;
@@ -21,9 +21,15 @@ use crate::{
     clock,
     config::{self, Access, Config},
     data::Data,
-    metrics, probes,
+    last_snapshot::LastSnapshot,
+    metrics,
+    notices::{self, Notices},
+    panel::Panel,
+    probes,
     shutdown::Shutdown,
     tls::Certificate,
+    vitals::vitals,
+    waiting_room::{Beginning, open_awaited},
 };
 
 /// A running server.
@@ -59,22 +65,37 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Server {
-    /// Opens everything and serves the listener. The runtime it is called on carries all but proxied requests.
-    pub async fn start(config: Config, listener: TcpListener) -> anyhow::Result<Self> {
-        let Config { access, server, logs, upstream, rests, database, .. } = config;
-        let Access { credentials, signing_key, proxy_keys, encryption, metrics_token, .. } = access;
+    /// Reads what the store has and serves the listener. The runtime it is called on carries all but proxied requests.
+    pub async fn start(
+        config: Config,
+        beginning: Beginning,
+        kept: Option<LastSnapshot>,
+        listener: TcpListener,
+    ) -> anyhow::Result<Self> {
+        let Config { access, server, logs, upstream, rests, database, cache, warnings, effective } = config;
+        let Access { credentials, signing_key, proxy_keys, metrics_token, encryption, .. } = access;
         let address = listener.local_addr()?;
         let base_url = base_url(&server, address);
         let certificate = server.tls.as_ref().map(Certificate::load).transpose()?;
-        let (data, store) = Data::open(&database, encryption, rests).await?;
+        let known = ProxyKeys::new(&proxy_keys);
+        let (data, store) = match beginning {
+            Beginning::Database(store, _) => (Data::read(&store, known, rests, &cache).await?, store),
+            Beginning::Snapshot(snapshot, store, awaited) => {
+                let data = Data::restore(snapshot, &store, known, rests, &cache).await?;
+                tokio::spawn(open_awaited(awaited, encryption, data.clone()));
+                (data, store)
+            }
+        };
         let (background, records) = Background::start(&data, logs, certificate.clone());
+        if let Some(kept) = kept {
+            tokio::spawn(kept.keep(data.clone()));
+        }
 
         // The admin API tests keys by way of the data path, and the data path leads to the admin API.
         let app = Arc::new(OnceLock::new());
         let parts = Parts {
             settings: settings(&server, &upstream),
             routes: Arc::clone(&data.routes),
-            proxy_keys: Arc::new(ProxyKeys::new(&proxy_keys)),
             records,
             control: control(Arc::clone(&app)),
             tls: certificate.map(|certificate| certificate.server_config()).transpose()?.map(Arc::new),
@@ -82,13 +103,31 @@ impl Server {
         let proxy = Proxy::start(&parts, listener)?;
         let probe = Arc::new(proxy.probe().context("there is no worker")?);
         let prober = Arc::clone(&probe) as Arc<dyn KeyProbe>;
-        tokio::spawn(probes::probe_keys(data.clone(), prober, probes::INTERVAL));
-        let admin = admin(&data, probe, (credentials, signing_key), &base_url, parts.settings.max_attempts);
+        tokio::spawn(probes::probe_keys(data.clone(), prober, background.leading.clone(), probes::INTERVAL));
+        let courier = Arc::new(proxy.messenger().context("there is no worker")?);
+        let notices =
+            Notices::new(data.clone(), courier.clone(), background.leading.clone(), base_url.clone());
+        tokio::spawn(notices.send(notices::INTERVAL));
+        let settings = AdminSettings {
+            proxy_public_base_url: base_url.clone(),
+            build: BUILD_KIND,
+            version: env!("CARGO_PKG_VERSION").into(),
+            database_type: database.type_name().into(),
+            cache_type: cache.name().into(),
+            operator_proxy_keys: proxy_keys.iter().map(Secret::masked).collect(),
+            max_attempts: parts.settings.max_attempts,
+            session_lifetime: SESSION_LIFETIME,
+            effective,
+            warnings,
+        };
+        let vitals = vitals(&data, &background, proxy.metrics());
+        let admin = admin(&data, (probe, courier), vitals, (credentials, signing_key), settings);
         app.get_or_init(|| App {
             admin: admin_api::router(admin.clone()),
             health: Arc::clone(&data.health),
             metrics: metrics(&data, &background, proxy.metrics()),
             metrics_token: ProxyKeys::new(&metrics_token),
+            panel: Panel::embedded(),
             clock: clock::now,
         });
         let drain_timeout = server.drain_timeout;
@@ -100,6 +139,7 @@ impl Server {
         let Self { proxy, admin, data, store, background, drain_timeout, .. } = self;
         shutdown.unready.cancelled().await;
         data.health.drain();
+        background.leave();
         shutdown.drain.cancelled().await;
         info!(requests = proxy.metrics().active_requests(), "draining");
         // First: jobs must not take the end of the workers for the keys' fault, and answers that follow a job end with it.
@@ -137,7 +177,7 @@ fn control(app: Arc<OnceLock<App>>) -> Control {
             let caller = Caller { address: client, over_tls: is_tls, request_id };
             match app.get() {
                 Some(app) => app.respond(request, caller).await,
-                None => app::starting(&caller),
+                None => app::starting(request.uri().path(), &caller.request_id),
             }
         }
     })
@@ -145,28 +185,21 @@ fn control(app: Arc<OnceLock<App>>) -> Control {
 
 fn admin(
     data: &Data,
-    probe: Arc<dyn KeyProbe>,
+    (probe, courier): (Arc<dyn KeyProbe>, Arc<dyn Courier>),
+    vitals: Arc<dyn Fn() -> Vitals + Send + Sync>,
     (credentials, signing_key): (AdminCredentials, SigningKey),
-    base_url: &str,
-    max_attempts: u8,
+    settings: AdminSettings,
 ) -> AdminState {
-    let settings = AdminSettings {
-        proxy_public_base_url: base_url.to_owned(),
-        build: BUILD_KIND,
-        version: env!("CARGO_PKG_VERSION").into(),
-        database_type: "sqlite".into(),
-        cache_type: "memory".into(),
-        max_attempts,
-        session_lifetime: SESSION_LIFETIME,
-    };
     AdminState::new(AdminParts {
         store: Arc::clone(&data.store),
         cache: Arc::clone(&data.cache),
         routes: Arc::clone(&data.routes),
         probe,
+        courier,
         credentials,
         signing_key,
         clock: Arc::new(clock::now),
+        vitals,
         settings,
     })
 }

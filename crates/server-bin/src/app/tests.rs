@@ -1,5 +1,6 @@
 use http_body_util::Empty;
 use rotator_core::secret::Secret;
+use serde_json::Value;
 
 use super::*;
 
@@ -9,6 +10,7 @@ fn app() -> App {
         health: Arc::default(),
         metrics: Box::new(|| "akr_up 1\n".into()),
         metrics_token: ProxyKeys::new([&Secret::parse("a-token-of-metrics").unwrap()]),
+        panel: Panel::embedded(),
         clock: || Timestamp::UNIX_EPOCH,
     }
 }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MAX_HEAD: u64 = 4096;
 
 /// Asks, and fails unless the answer is 200.
-pub(super) fn run(server: &Server, live: bool) -> anyhow::Result<()> {
+pub(crate) fn run(server: &Server, live: bool) -> anyhow::Result<()> {
     let address = reachable(server.address)?;
     let path = if live { "/livez" } else { "/readyz" };
     let stream = TcpStream::connect_timeout(&address, PATIENCE)

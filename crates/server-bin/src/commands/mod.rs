@@ -1,15 +1,17 @@
 //! What each command does.
 
 mod hash_password;
-mod healthcheck;
+pub(crate) mod healthcheck;
+mod import;
 mod keys;
+mod migrate;
 mod serve;
 
 use std::io::{self, Write as _};
 
 use crate::{
     backends,
-    cli::Command,
+    cli::{self, Command},
     config::{self, CacheKind, Config, Database, Inputs},
     secrets::{self, Completed},
 };
@@ -23,16 +25,22 @@ pub fn run(command: Command, inputs: &Inputs, unprotected: &[String]) -> anyhow:
         Command::HashPassword => print(&hash_password::run()?),
         Command::Rekey => keys::rekey(inputs),
         Command::Backup { path } => keys::backup(inputs, &path),
+        Command::Migrate(options) => migrate::run(inputs, &options),
+        Command::Import(options) => import::run(inputs, &options),
         Command::Openapi => print(&admin_api::openapi_json()?),
         Command::EnvExample { lang } => print(config::env_example(lang).trim_end()),
+        Command::ConfigReference { lang } => print(config::reference(lang).trim_end()),
+        Command::Completions { shell } => print(cli::completions(shell)?.trim_end()),
+        Command::Man => print(cli::man_page()?.trim_end()),
     }
 }
 
 /// Reads and checks everything, and writes nothing.
 fn load(inputs: &Inputs) -> anyhow::Result<(Config, Completed)> {
     let values = inputs.read()?;
-    backends::check(&Database::read(&values)?, CacheKind::read(&values)?)?;
-    let secrets = secrets::complete(values)?;
+    let database = Database::read(&values)?;
+    backends::check(&database, &CacheKind::read(&values)?)?;
+    let secrets = secrets::complete(values, &database)?;
     let config = Config::read(&secrets.values)?;
     Ok((config, secrets))
 }

@@ -13,11 +13,15 @@ use super::load;
 use crate::{
     backends::VERSION,
     banner::Banner,
-    config::{Config, Inputs, LogFormat, variables as var},
+    config::{self, Config, Inputs, LogFormat, variables as var},
+    data_folder,
+    last_snapshot::{self, LastSnapshot},
     secrets::Completed,
     server::{Server, listen},
     shutdown::Shutdown,
+    supervisor::Supervisor,
     telemetry,
+    waiting_room::{self, Beginning},
 };
 
 /// Threads for everything but proxied requests; those have their own.
@@ -29,37 +33,51 @@ pub(super) fn run(inputs: &Inputs, unprotected: &[String]) -> anyhow::Result<()>
     for problem in unprotected.iter().chain(&config.warnings) {
         warn!("{problem}");
     }
+    data_folder::take_over(config.database.folder()).context("the data folder cannot be taken over")?;
     secrets.save()?;
+    let supervisor = Supervisor::of(&inputs.environment).context("NOTIFY_SOCKET cannot be used")?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
         .enable_all()
         .build()
         .context("the threads of the server cannot be started")?;
-    let result = runtime.block_on(Box::pin(serve(config, &secrets)));
+    let result = runtime.block_on(Box::pin(serve(config, &secrets, supervisor)));
     // Whatever is still running was given up on.
     runtime.shutdown_background();
     result
 }
 
-async fn serve(config: Config, secrets: &Completed) -> anyhow::Result<()> {
+async fn serve(config: Config, secrets: &Completed, supervisor: Supervisor) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     shutdown.on_signals().context("signals cannot be received")?;
-    let address = config.server.address;
+    let settings = config.server.clone();
+    let address = settings.address;
     let listener = listen(address)
         .with_context(|| format!("cannot listen on {address}; check BIND_ADDRESS and BACKEND_PORT"))?;
-    let database = config.database.path.clone();
+    let database = config.database.clone();
+    let cache = config.cache.name();
     let username = config.access.username.clone();
     let wants_banner = config.logs.format == LogFormat::Text || io::stderr().is_terminal();
-    let server = Server::start(config, listener).await?;
+    let kept = LastSnapshot::of(&database, &config.access.encryption);
+    let beginning = Box::pin(waiting_room::begin(&config, kept.as_ref(), &listener));
+    let Some(beginning) = shutdown.unready.run_until_cancelled(beginning).await else { return Ok(()) };
+    let beginning = beginning?;
+    match &beginning {
+        Beginning::Database(_, report) => info!(place = database.place(), "database {report}"),
+        Beginning::Snapshot(snapshot, ..) => last_snapshot::announce(snapshot),
+    }
+    let server = Server::start(config, beginning, kept, listener).await?;
 
-    info!("Database Type: sqlite");
-    info!("Cache Type: memory");
+    info!("Database Type: {}", database.type_name());
+    info!("Cache Type: {cache}");
     info!(address = %server.address, base_url = server.base_url, version = VERSION, "listening");
     let banner = Banner {
         base_url: &server.base_url,
-        database: &database,
-        secrets: &secrets.file,
+        database_type: database.type_name(),
+        database: &database.place(),
+        cache,
+        secrets: secrets.file.as_deref(),
         username: &username,
         new_password: secrets.made(&var::ADMIN_PASSWORD),
         new_proxy_key: secrets.made(&var::GLOBAL_PROXY_KEYS),
@@ -68,6 +86,8 @@ async fn serve(config: Config, secrets: &Completed) -> anyhow::Result<()> {
         // The server serves, whether anybody reads its banner or not.
         let _ = io::stderr().write_all(banner.text(VERSION).as_bytes());
     }
+    let settings = config::Server { address: server.address, ..settings };
+    tokio::spawn(supervisor.follow(settings, shutdown.unready.clone()));
     server.run(shutdown).await;
     Ok(())
 }

@@ -1,9 +1,14 @@
 //! Who gets in, and the keys that protect what is stored.
 
 use admin_api::{AdminCredentials, SigningKey};
-use rotator_core::{secret::Secret, vault::KeyEncryptionKey};
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rotator_core::{
+    secret::Secret,
+    vault::{KeyEncryptionKey, KeyEncryptionKeys},
+};
 
-use super::{ConfigError, Values, parse, variables as var, weak};
+use super::{ConfigError, Database, DatabaseKind, Values, parse, variables as var, weak};
 
 /// Who gets in, and the keys that protect what is stored.
 pub struct Access {
@@ -16,18 +21,9 @@ pub struct Access {
     /// What clients show; an empty list lets nobody in.
     pub proxy_keys: Vec<Secret>,
     /// What protects the keys in the database.
-    pub encryption: EncryptionKeys,
+    pub encryption: KeyEncryptionKeys,
     /// Opens `/metrics` to other machines.
     pub metrics_token: Option<Secret>,
-}
-
-/// What protects the keys in the database.
-#[derive(Debug)]
-pub struct EncryptionKeys {
-    /// Wraps the data key.
-    pub current: KeyEncryptionKey,
-    /// What wrapped it before a change.
-    pub previous: Option<KeyEncryptionKey>,
 }
 
 const MAX_USERNAME: usize = 100;
@@ -37,7 +33,11 @@ const MIN_PROXY_KEY: usize = 16;
 const MIN_METRICS_TOKEN: usize = 16;
 
 impl Access {
-    pub(super) fn read(values: &Values, warnings: &mut Vec<String>) -> Result<Self, ConfigError> {
+    pub(super) fn read(
+        values: &Values,
+        database: &Database,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, ConfigError> {
         let proxy_keys = values.required(&var::GLOBAL_PROXY_KEYS, proxy_keys)?;
         if proxy_keys.is_empty() {
             warnings.push("GLOBAL_PROXY_KEYS is empty, so every client is refused".into());
@@ -53,10 +53,7 @@ impl Access {
             username,
             signing_key: values.required(&var::JWT_SECRET, signing_key)?,
             proxy_keys,
-            encryption: EncryptionKeys {
-                current: values.required(&var::ENCRYPTION_KEY, encryption_key)?,
-                previous: values.optional(&var::ENCRYPTION_KEY_PREVIOUS, KeyEncryptionKey::parse)?,
-            },
+            encryption: encryption(values, database, warnings)?,
             metrics_token: values.optional(&var::METRICS_TOKEN, metrics_token)?,
         })
     }
@@ -105,6 +102,54 @@ fn proxy_keys(text: &str) -> Result<Vec<Secret>, String> {
         }
     }
     Ok(keys)
+}
+
+impl Access {
+    /// The keys that protect what is in a database, and nothing else of this section.
+    pub fn encryption_of(values: &Values, database: &Database) -> Result<KeyEncryptionKeys, ConfigError> {
+        encryption(values, database, &mut Vec::new())
+    }
+
+    /// Every key that may protect what is in a database, as far as these settings know.
+    pub fn encryption_candidates(values: &Values) -> Result<Vec<KeyEncryptionKey>, ConfigError> {
+        let set = [&var::ENCRYPTION_KEY, &var::ENCRYPTION_KEY_PREVIOUS]
+            .into_iter()
+            .map(|variable| values.optional(variable, KeyEncryptionKey::parse));
+        let all = set.chain([values.optional(&var::JWT_SECRET, derived_key)]);
+        all.filter_map(Result::transpose).collect()
+    }
+}
+
+/// On MySQL a key made from `JWT_SECRET` stands in for an `ENCRYPTION_KEY` that is not set, and opens what it protects
+/// when one is.
+fn encryption(
+    values: &Values,
+    database: &Database,
+    warnings: &mut Vec<String>,
+) -> Result<KeyEncryptionKeys, ConfigError> {
+    let previous = values.optional(&var::ENCRYPTION_KEY_PREVIOUS, KeyEncryptionKey::parse)?;
+    let mut previous: Vec<_> = previous.into_iter().collect();
+    if database.kind == DatabaseKind::Sqlite {
+        let primary = values.required(&var::ENCRYPTION_KEY, encryption_key)?;
+        return Ok(KeyEncryptionKeys { primary, previous });
+    }
+    let stand_in = values.required(&var::JWT_SECRET, derived_key)?;
+    if let Some(primary) = values.optional(&var::ENCRYPTION_KEY, encryption_key)? {
+        previous.push(stand_in);
+        return Ok(KeyEncryptionKeys { primary, previous });
+    }
+    warnings.push(
+        "ENCRYPTION_KEY is not set, so a key made from JWT_SECRET protects the stored keys, and they are lost if that \
+         one changes; set ENCRYPTION_KEY, such as `openssl rand -base64 32` prints, and keep a copy"
+            .into(),
+    );
+    Ok(KeyEncryptionKeys { primary: stand_in, previous })
+}
+
+/// A key for the stored keys, made from the one that signs sessions.
+fn derived_key(jwt_secret: &str) -> Result<KeyEncryptionKey, String> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, jwt_secret.as_bytes());
+    KeyEncryptionKey::parse(&STANDARD.encode(hmac::sign(&key, b"rotator/v1/key-encryption-key")))
 }
 
 fn encryption_key(text: &str) -> Result<KeyEncryptionKey, String> {

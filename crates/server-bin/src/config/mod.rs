@@ -1,11 +1,15 @@
 //! What an operator may set, as checked values.
 //!
 //! To add a variable, give it a row in [`variables`], a field in the struct of its section, and a line in that
-//! section's `read`; `make env-examples` writes the documentation.
+//! section's `read`; `make env-examples config-reference` writes the documentation.
 
 mod access;
+mod cache;
 mod logs;
+mod mysql;
 mod parse;
+mod place;
+mod reference;
 mod report;
 mod rests;
 mod server;
@@ -17,16 +21,22 @@ mod weak;
 
 use std::path::PathBuf;
 
-pub use access::{Access, EncryptionKeys};
+use admin_api::EffectiveSetting;
+
+pub use access::Access;
+pub use cache::{CacheKind, Redis, RedisPlace};
 pub use logs::{LogFormat, Logs};
-pub use report::{Language, env_example, report};
+pub use mysql::{MySqlServer, MySqlTls};
+pub use place::Place;
+pub use reference::reference;
+pub use report::{Language, effective, env_example, report};
 pub use server::{Server, TlsFiles};
 pub use sources::{Inputs, Layer, Setting, Values};
-pub use storage::{CacheKind, Database, DatabaseKind};
+pub use storage::{Database, DatabaseKind};
 pub use upstream::Upstream;
 
 use rotator_core::pool::RestPolicy;
-use variables::{Unset, Variable, Visibility};
+use variables::{Variable, Visibility};
 
 /// Everything an operator may set.
 pub struct Config {
@@ -46,6 +56,8 @@ pub struct Config {
     pub cache: CacheKind,
     /// What is allowed but unwise, as sentences.
     pub warnings: Vec<String>,
+    /// Every variable as it is in effect, without secrets.
+    pub effective: Vec<EffectiveSetting>,
 }
 
 /// Why the configuration cannot be used: one sentence that says where, what and how to mend it.
@@ -70,6 +82,9 @@ pub enum ConfigError {
     /// The database is not the one that the rest of the configuration is for.
     #[error("{0}")]
     Database(String),
+    /// The database was encrypted with a key that is not the configured one.
+    #[error("{0}")]
+    WrongKey(String),
     /// A file with settings or secrets cannot be used.
     #[error("{} {problem}", path.display())]
     File {
@@ -87,8 +102,8 @@ impl Config {
     /// Checks every value.
     pub fn read(values: &Values) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
-        let access = Access::read(values, &mut warnings)?;
         let database = Database::read(values)?;
+        let access = Access::read(values, &database, &mut warnings)?;
         if database.reset {
             warnings.push("RESET_DB_TABLES is true: every start deletes all stored data".into());
         }
@@ -101,6 +116,7 @@ impl Config {
             database,
             cache: CacheKind::read(values)?,
             warnings,
+            effective: effective(values),
         })
     }
 }
@@ -111,10 +127,9 @@ impl ConfigError {
         Self::Variable { name: variable.name, problem: problem.into(), found: String::new() }
     }
 
-    fn of_setting(variable: &Variable, problem: String, setting: &Setting) -> Self {
+    fn of_setting(variable: &Variable, problem: String, setting: &Setting, may_be_unset: bool) -> Self {
         let Setting { text, source } = setting;
-        let way_out =
-            if variable.unset == Unset::Generated { ", or be unset to have one generated" } else { "" };
+        let way_out = if may_be_unset { ", or be unset to have one generated" } else { "" };
         let found = match variable.visibility {
             Visibility::Secret => format!("{way_out}; it comes from {source}"),
             Visibility::Public => {
@@ -143,6 +158,7 @@ impl Values {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(setting) = self.get(variable) else { return Ok(None) };
-        parse(&setting.text).map(Some).map_err(|problem| ConfigError::of_setting(variable, problem, &setting))
+        let parsed = parse(&setting.text).map(Some);
+        parsed.map_err(|problem| ConfigError::of_setting(variable, problem, &setting, self.makes(variable)))
     }
 }

@@ -1,5 +1,7 @@
 //! The table of variables as people read it: the effective configuration, and the `.env` examples.
 
+use admin_api::{EffectiveSetting, Texts};
+
 use super::{
     Values,
     variables::{ALL, Section, Unset, Variable, Visibility},
@@ -15,27 +17,43 @@ pub enum Language {
 }
 
 /// Every variable with its value, or that it has one, and where it comes from.
+pub fn effective(values: &Values) -> Vec<EffectiveSetting> {
+    ALL.iter().map(|variable| setting(values, variable)).collect()
+}
+
+fn setting(values: &Values, variable: &Variable) -> EffectiveSetting {
+    let (section_en, section_zh) = variable.section.titles();
+    let found = values.get(variable).filter(|setting| !setting.text.is_empty());
+    let is_secret = variable.visibility == Visibility::Secret;
+    EffectiveSetting {
+        name: variable.name,
+        section: Texts { en: section_en, zh: section_zh },
+        meaning: Texts { en: variable.english, zh: variable.chinese },
+        is_set: found.is_some(),
+        is_secret,
+        source: values.get(variable).map(|setting| setting.source).unwrap_or_default(),
+        value: found.filter(|_| !is_secret).map(|setting| setting.text),
+    }
+}
+
+/// The same as a text.
 pub fn report(values: &Values) -> String {
-    let rows: Vec<_> = ALL.iter().map(|variable| row(values, variable)).collect();
-    let names = rows.iter().map(|row| row.0.len()).max().unwrap_or_default();
-    let shown = rows.iter().map(|row| row.1.chars().count()).max().unwrap_or_default();
-    let line = |(name, value, source): &(&str, String, String)| {
-        format!("{name:names$}  {value:shown$}  {source}").trim_end().to_owned()
+    let rows = effective(values);
+    let names = rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
+    let shown = rows.iter().map(|row| shown(row).chars().count()).max().unwrap_or_default();
+    let line = |row: &EffectiveSetting| {
+        format!("{:names$}  {:shown$}  {}", row.name, self::shown(row), row.source).trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn row(values: &Values, variable: &Variable) -> (&'static str, String, String) {
-    match values.get(variable) {
-        None => (variable.name, "(not set)".into(), String::new()),
-        Some(setting) => {
-            let value = match variable.visibility {
-                Visibility::Secret if setting.text.is_empty() => "(empty)".into(),
-                Visibility::Secret => "(set)".into(),
-                Visibility::Public => setting.text,
-            };
-            (variable.name, value, setting.source)
-        }
+fn shown(row: &EffectiveSetting) -> &str {
+    match &row.value {
+        Some(value) => value,
+        None if row.is_set => "(set)",
+        // One that was written down without a value.
+        None if !row.source.is_empty() => "(empty)",
+        None => "(not set)",
     }
 }
 
@@ -44,11 +62,13 @@ pub fn env_example(language: Language) -> String {
     let mut text = String::from(match language {
         Language::En => {
             "# API Key Rotator: every setting. Copy this file to .env and set what you want to change;\n\
-             # without any of it the server starts and makes the secrets it needs.\n"
+             # without any of it the server starts and makes the secrets it needs. A secret may also be in a\n\
+             # file that the same name with _FILE at its end names, such as ADMIN_PASSWORD_FILE=/run/secrets/admin.\n"
         }
         Language::Cn => {
             "# API Key Rotator 的全部配置项。复制为 .env 后按需修改；\n\
-             # 不设置任何变量也可以启动，所需的密钥会自动生成。\n"
+             # 不设置任何变量也可以启动，所需的密钥会自动生成。机密值也可以放在文件中，\n\
+             # 用同名加 _FILE 的变量指定路径，例如 ADMIN_PASSWORD_FILE=/run/secrets/admin。\n"
         }
     });
     let mut section = None;

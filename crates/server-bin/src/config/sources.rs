@@ -15,11 +15,14 @@ use figment::{
 
 use super::{
     ConfigError,
-    variables::{ALL, Unset, Variable},
+    variables::{ALL, Unset, Variable, Visibility},
 };
 
+/// What follows the name of a secret whose value is in a file: a container engine's secret, a credential of systemd.
+const IN_FILE: &str = "_FILE";
+
 /// What a process is given to configure itself with.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Inputs {
     /// A TOML file.
     pub config_file: Option<PathBuf>,
@@ -38,7 +41,12 @@ pub struct Layer {
 }
 
 /// Every source, the stronger ones over the weaker ones.
-pub struct Values(Figment);
+#[derive(Default)]
+pub struct Values {
+    settings: Figment,
+    /// A secret that is missing is not made.
+    makes_none: bool,
+}
 
 /// One value and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +67,7 @@ impl Inputs {
         values = values.merge(self.dotenv()?);
         values = values.merge(environment(&self.environment)?);
         values = values.merge(Layer::new("the command line", self.flags.iter().cloned()));
-        Ok(Values(values))
+        Ok(Values { settings: values, makes_none: false })
     }
 
     fn dotenv(&self) -> Result<Layer, ConfigError> {
@@ -78,15 +86,26 @@ impl Inputs {
 impl Values {
     /// What is set, or its default.
     pub fn get(&self, variable: &Variable) -> Option<Setting> {
-        let value = self.0.find_value(variable.name).ok()?;
-        let source = self.0.get_metadata(value.tag()).map_or_else(String::new, |m| m.name.to_string());
+        let value = self.settings.find_value(variable.name).ok()?;
+        let source = self.settings.get_metadata(value.tag()).map_or_else(String::new, |m| m.name.to_string());
         Some(Setting { text: value.into_string()?, source })
     }
 
     /// Adds a source that counts only where no other says anything.
     #[must_use]
     pub fn with_weakest(self, layer: Layer) -> Self {
-        Self(self.0.join(layer))
+        Self { settings: self.settings.join(layer), ..self }
+    }
+
+    /// The same where no secret is made in place of one that is missing.
+    #[must_use]
+    pub fn as_they_are(self) -> Self {
+        Self { makes_none: true, ..self }
+    }
+
+    /// Whether a value is made where none is set.
+    pub fn makes(&self, variable: &Variable) -> bool {
+        variable.unset == Unset::Generated && !self.makes_none
     }
 }
 
@@ -127,7 +146,7 @@ impl Layer {
                 ),
             })?);
         }
-        Ok(Self::new(path.display().to_string(), pairs))
+        Ok(Self::new(path.display().to_string(), with_files(pairs)?))
     }
 }
 
@@ -155,13 +174,46 @@ fn environment(pairs: &[(OsString, OsString)]) -> Result<Layer, ConfigError> {
     for (name, value) in pairs {
         let Some(name) = name.to_str().filter(|name| is_known(name)) else { continue };
         let text = value.to_str().ok_or_else(|| ConfigError::Environment { name: name.to_owned() })?;
-        texts.push((name, text.to_owned()));
+        texts.push((name.to_owned(), text.to_owned()));
     }
-    Ok(Layer::new("the environment", texts))
+    Ok(Layer::new("the environment", with_files(texts)?))
 }
 
 fn is_known(name: &str) -> bool {
-    ALL.iter().any(|variable| variable.name == name || variable.aliases.contains(&name))
+    let is_called = |variable: &&Variable| variable.name == name || variable.aliases.contains(&name);
+    ALL.iter().any(is_called) || in_file(name).is_some()
+}
+
+/// The secret that `NAME_FILE` is about.
+fn in_file(name: &str) -> Option<&'static Variable> {
+    let secret = name.strip_suffix(IN_FILE)?;
+    let found = ALL.iter().find(|variable| variable.name == secret);
+    found.copied().filter(|variable| variable.visibility == Visibility::Secret)
+}
+
+/// The pairs, and after them what is in the file that each `NAME_FILE` names.
+fn with_files(mut pairs: Vec<(String, String)>) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut read = Vec::new();
+    for (name, path) in &pairs {
+        let Some(variable) = in_file(name).filter(|_| !path.trim().is_empty()) else { continue };
+        let is_set = |(other, value): &(String, String)| {
+            (other == variable.name || variable.aliases.contains(&other.as_str())) && !value.is_empty()
+        };
+        if pairs.iter().any(is_set) {
+            let problem = format!("and {name} must not both be set; keep one of them");
+            return Err(ConfigError::variable(variable, problem));
+        }
+        let file = Path::new(path.trim());
+        let text = fs::read_to_string(file).map_err(|error| ConfigError::File {
+            path: file.into(),
+            problem: format!("must be a file that can be read, since {name} names it ({error})"),
+        })?;
+        // Editors and `echo` end a file with a line break that nobody means.
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        read.push((variable.name.to_owned(), text.strip_suffix('\r').unwrap_or(text).to_owned()));
+    }
+    pairs.extend(read);
+    Ok(pairs)
 }
 
 fn toml_file(path: &Path) -> Result<Layer, ConfigError> {
@@ -183,7 +235,7 @@ fn toml_file(path: &Path) -> Result<Layer, ConfigError> {
         })?;
         pairs.push((name, text));
     }
-    Ok(Layer::new(path.display().to_string(), pairs))
+    Ok(Layer::new(path.display().to_string(), with_files(pairs)?))
 }
 
 /// A TOML value as the environment would spell it.

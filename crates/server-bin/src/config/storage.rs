@@ -1,8 +1,8 @@
-//! Where data is: durable, and shared with expiry.
+//! Where durable data is.
 
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, Values, parse, variables as var};
+use super::{ConfigError, MySqlServer, Values, parse, variables as var};
 
 /// Where durable data is.
 #[derive(Debug, Clone)]
@@ -16,64 +16,45 @@ pub struct Database {
 }
 
 /// A database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseKind {
     /// A file.
     Sqlite,
     /// A server, asked for by this variable.
-    MySql(&'static str),
+    MySql(&'static str, MySqlServer),
 }
-
-/// Where shared, expiring data is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheKind {
-    /// In this process.
-    Memory,
-    /// A server, asked for by this variable.
-    Redis(&'static str),
-}
-
-const MAX_REDIS_DATABASE: u32 = 16_383;
 
 impl Database {
     /// Checks the variables of this section.
     pub fn read(values: &Values) -> Result<Self, ConfigError> {
-        let url = values.optional(&var::DATABASE_URL, mysql_url)?;
-        let host = values.optional(&var::DB_HOST, host)?;
-        values.required(&var::DB_PORT, parse::port)?;
+        let server = MySqlServer::read(values)?;
+        let kind =
+            server.map_or(DatabaseKind::Sqlite, |(variable, server)| DatabaseKind::MySql(variable, server));
         let path = values.required(&var::DATABASE_PATH, file_path)?;
-        let kind = match (url, host) {
-            (Some(()), _) => DatabaseKind::MySql(var::DATABASE_URL.name),
-            (None, Some(())) => DatabaseKind::MySql(var::DB_HOST.name),
-            (None, None) => DatabaseKind::Sqlite,
-        };
         Ok(Self { kind, path, reset: values.required(&var::RESET_DB_TABLES, parse::flag)? })
     }
 }
 
-impl CacheKind {
-    /// Checks the variables of this section.
-    pub fn read(values: &Values) -> Result<Self, ConfigError> {
-        let url = values.optional(&var::REDIS_URL, redis_url)?;
-        let host = values.optional(&var::REDIS_HOST, host)?;
-        values.required(&var::REDIS_PORT, parse::port)?;
-        values.required(&var::REDIS_DB, redis_database)?;
-        Ok(match (url, host) {
-            (Some(()), _) => Self::Redis(var::REDIS_URL.name),
-            (None, Some(())) => Self::Redis(var::REDIS_HOST.name),
-            (None, None) => Self::Memory,
-        })
+impl Database {
+    /// The folder of the database file, which also holds what this instance keeps for itself.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
     }
-}
 
-impl Values {
-    /// The folder of the database file, which also holds the generated secrets.
-    pub fn data_folder(&self) -> Result<PathBuf, ConfigError> {
-        let path = self.required(&var::DATABASE_PATH, file_path)?;
-        Ok(match path.parent() {
-            Some(folder) if folder != Path::new("") => folder.into(),
-            _ => ".".into(),
-        })
+    /// What it is called in the log and in the panel.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            DatabaseKind::Sqlite => "sqlite",
+            DatabaseKind::MySql(..) => "mysql",
+        }
+    }
+
+    /// Where it is, without a password.
+    pub fn place(&self) -> String {
+        match &self.kind {
+            DatabaseKind::Sqlite => self.path.display().to_string(),
+            DatabaseKind::MySql(_, server) => format!("{server:?}"),
+        }
     }
 }
 
@@ -85,32 +66,11 @@ fn file_path(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-fn mysql_url(text: &str) -> Result<(), String> {
-    if text.trim().starts_with("mysql://") {
-        return Ok(());
-    }
-    Err("must begin with mysql://; for SQLite set DATABASE_PATH to a file instead".into())
-}
-
-fn redis_url(text: &str) -> Result<(), String> {
-    if ["redis://", "rediss://"].iter().any(|scheme| text.trim().starts_with(scheme)) {
-        return Ok(());
-    }
-    Err("must begin with redis:// or rediss://".into())
-}
-
-fn redis_database(text: &str) -> Result<u32, String> {
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|number| *number <= MAX_REDIS_DATABASE)
-        .ok_or_else(|| format!("must be the number of a database, from 0 to {MAX_REDIS_DATABASE}"))
-}
-
-fn host(text: &str) -> Result<(), String> {
+/// The name of a machine.
+pub(super) fn host(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.contains(['/', '@', ' ']) {
         return Err("must be a host name or an address, without a scheme or a path".into());
     }
-    Ok(())
+    Ok(text.to_owned())
 }

@@ -220,14 +220,16 @@ Rests {
 }
 Database {
     Public DATABASE_PATH Default("./data/api_key_rotator.db"),
-        "The SQLite file. Its folder also holds the request log and the generated secrets.",
-        "SQLite 数据库文件。其所在目录还保存请求日志和自动生成的密钥。";
+        "The SQLite file. Its folder also holds the request log and the generated secrets, and with MySQL the last snapshot.",
+        "SQLite 数据库文件。其所在目录还保存请求日志和自动生成的密钥；使用 MySQL 时保存最近一次的配置快照。";
     Public RESET_DB_TABLES Default("false"),
         "true deletes all stored data at every start.",
         "设为 true 时，每次启动都会删除所有已保存的数据。";
     Secret DATABASE_URL Nothing("mysql://user:password@tcp(host:3306)/api_key_rotator?charset=utf8mb4"),
-        "MySQL instead of SQLite (enterprise build).",
-        "使用 MySQL 代替 SQLite（企业版构建）。";
+        "MySQL or MariaDB instead of SQLite (enterprise build); mysql://user:password@host:3306/database works too. \
+         tls or ssl-mode, and ssl-ca, say how the connection is encrypted.",
+        "使用 MySQL 或 MariaDB 代替 SQLite（企业版构建）；也可写作 mysql://user:password@host:3306/database。\
+         用 tls 或 ssl-mode 以及 ssl-ca 参数指定连接加密方式。";
     Public DB_HOST Nothing("localhost"),
         "MySQL by its parts (enterprise build): the host.",
         "分项设置 MySQL（企业版构建）：主机。";
@@ -240,26 +242,50 @@ Database {
     Secret DB_PASSWORD Nothing("the-password-of-that-user"),
         "MySQL: the password.",
         "MySQL：密码。";
-    Public DB_NAME Nothing("api_key_rotator"),
-        "MySQL: the database.",
-        "MySQL：数据库名。";
+    Public DB_NAME Default("api_key_rotator"),
+        "MySQL: the database. It is created if the user may.",
+        "MySQL：数据库名。若不存在且用户有权限则自动创建。";
+    Public DB_TLS Default("preferred"),
+        "MySQL: true encrypts and checks the certificate, skip-verify encrypts, preferred encrypts if the server can, \
+         false never does.",
+        "MySQL：true 加密并校验证书，skip-verify 仅加密，preferred 在服务器支持时加密，false 不加密。";
+    Public DB_CA_FILE Nothing("/etc/rotator/mysql-ca.pem"),
+        "MySQL: certificate authorities in PEM to trust in place of the public ones.",
+        "MySQL：代替公共根证书的 CA 证书（PEM）。";
 }
 Redis {
     Secret REDIS_URL Nothing("redis://localhost:6379/0"),
-        "Redis instead of this process's memory (enterprise build).",
-        "使用 Redis 代替进程内存（企业版构建）。";
+        "Redis or Valkey instead of this process's memory, for several instances (enterprise build): \
+         redis://user:password@host:6379/0, or rediss:// for TLS.",
+        "使用 Redis 或 Valkey 代替进程内存，供多个实例共享（企业版构建）：redis://user:password@host:6379/0，TLS 用 rediss://。";
     Public REDIS_HOST Nothing("localhost"),
         "Redis by its parts (enterprise build): the host.",
         "分项设置 Redis（企业版构建）：主机。";
     Public REDIS_PORT Default("6379"),
         "Redis: the port.",
         "Redis：端口。";
+    Public REDIS_USERNAME Nothing("rotator"),
+        "Redis: the user, if its ACL has users.",
+        "Redis：用户名（使用 ACL 时）。";
     Secret REDIS_PASSWORD Nothing("the-password-of-redis"),
         "Redis: the password.",
         "Redis：密码。";
     Public REDIS_DB Default("0"),
         "Redis: the number of the database.",
         "Redis：数据库编号。";
+    Public REDIS_CA_FILE Nothing("/etc/rotator/redis-ca.pem"),
+        "Certificate authorities in PEM to trust for rediss://. Unset: the public ones.",
+        "rediss:// 所信任的 CA 证书（PEM）。不设置则使用公共根证书。";
+    Public REDIS_PREFIX Default("akr:"),
+        "What the names of all keys in Redis begin with.",
+        "Redis 中所有键名的前缀。";
+    Public REDIS_TIMEOUT Default("25ms"),
+        "How long a request waits for Redis; then its instance counts by itself.",
+        "单个请求等待 Redis 的最长时间；超时后由本实例自行计数。";
+    Public ROTATION_LEASE Default("1"),
+        "How many turns an instance takes from Redis at a time. 1: keys serve in exact rotation over all instances; \
+         16 or 256: Redis is asked less often.",
+        "每个实例一次从 Redis 领取的轮次数。1 表示所有实例之间严格轮换；16 或 256 可减少对 Redis 的访问。";
 }
 }
 

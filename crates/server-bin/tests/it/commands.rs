@@ -49,6 +49,22 @@ fn what_is_left_of_a_hash_without_its_dollars_is_no_password() {
 }
 
 #[test]
+fn shells_learn_every_command_and_the_manual_page_names_them() {
+    let commands = ["healthcheck", "check-config", "hash-password", "rekey", "backup", "migrate", "import"];
+    for arguments in
+        [&["completions", "bash"][..], &["completions", "zsh"], &["completions", "fish"], &["man"]]
+    {
+        let ended = Folder::new().run(arguments, &[]);
+
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let text = ended.out.replace('\\', "");
+        for command in commands {
+            assert!(text.contains(command), "{arguments:?} knows no {command}");
+        }
+    }
+}
+
+#[test]
 fn the_openapi_document_is_json() {
     let ended = Folder::new().run(&["openapi"], &[]);
 

@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 
+use serde_json::{Value, json};
 use server_bin::config::variables::{ALL, Unset, Visibility};
 
-use crate::support::Folder;
+use crate::support::{Folder, PASSWORD};
 
 /// A wrong value of every variable that has wrong values.
 const WRONG: &[(&str, &str)] = &[
@@ -44,13 +45,19 @@ const WRONG: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://user:canary@host/db"),
     ("DB_HOST", "http://host"),
     ("DB_PORT", "0"),
+    ("DB_TLS", "perhaps"),
+    ("DB_CA_FILE", "/nowhere/ca.pem"),
     ("REDIS_URL", "http://:canary@host"),
     ("REDIS_HOST", "host/0"),
     ("REDIS_PORT", "many"),
     ("REDIS_DB", "-1"),
+    ("REDIS_CA_FILE", "/nowhere/ca.pem"),
+    ("REDIS_PREFIX", "{akr}:"),
+    ("REDIS_TIMEOUT", "never"),
+    ("ROTATION_LEASE", "0"),
 ];
 /// Whatever is written here may be right.
-const FREE: &[&str] = &["NO_PROXY", "DB_USER", "DB_PASSWORD", "DB_NAME", "REDIS_PASSWORD"];
+const FREE: &[&str] = &["NO_PROXY", "DB_USER", "DB_PASSWORD", "DB_NAME", "REDIS_USERNAME", "REDIS_PASSWORD"];
 
 #[test]
 fn every_wrong_value_is_one_sentence_that_names_its_variable() {
@@ -163,6 +170,65 @@ fn check_config_shows_no_secret_and_writes_nothing() {
 }
 
 #[test]
+fn every_secret_may_come_from_a_file() {
+    // These ask for a database that is not in this build.
+    let of_others = ["DATABASE_URL", "REDIS_URL"];
+    for variable in ALL.iter().filter(|v| v.visibility == Visibility::Secret) {
+        let folder = Folder::new();
+        let value = if variable.name.ends_with("_PROXY") {
+            "http://user:canary-0123456789@proxy:3128"
+        } else {
+            "canary-0123456789-0123456789-0123456789"
+        };
+        let path = folder.write("secret", &format!("{value}\n"));
+        let ended =
+            folder.run(&["check-config"], &[(&format!("{}_FILE", variable.name), path.to_str().unwrap())]);
+
+        if of_others.contains(&variable.name) {
+            assert!(ended.is_refusal_about(variable.name), "{ended:?}");
+            continue;
+        }
+        assert_eq!(ended.code, Some(0), "{}: {}", variable.name, ended.err);
+        let line = ended.out.lines().find(|line| line.starts_with(&format!("{} ", variable.name))).unwrap();
+        assert_eq!(
+            line.split_whitespace().collect::<Vec<_>>()[1..],
+            ["(set)", "the", "environment"],
+            "{}",
+            ended.out
+        );
+        assert!(!ended.out.contains("canary"), "{}", ended.out);
+    }
+}
+
+#[test]
+fn a_password_from_a_file_is_what_the_file_says_without_its_last_line_break() {
+    let folder = Folder::new();
+    folder.write("password", &format!("{PASSWORD}\r\n"));
+    // As a compose file has it that passes on what is not set.
+    folder.write(".env", "ADMIN_PASSWORD=\nADMIN_PASSWORD_FILE=password\n");
+    let server = folder.serve(&[]);
+
+    assert!(server.sign_in(PASSWORD).is_some());
+}
+
+#[test]
+fn a_secret_that_is_set_twice_or_whose_file_is_missing_is_refused() {
+    let folder = Folder::new();
+    let path = folder.write("secret", "canary-0123456789");
+    let file = path.to_str().unwrap();
+    for (variables, told) in [
+        (&[("METRICS_TOKEN", "canary-0123456789"), ("METRICS_TOKEN_FILE", file)][..], "METRICS_TOKEN_FILE"),
+        (&[("GATEWAY_API_KEYS", "canary-0123456789"), ("GLOBAL_PROXY_KEYS_FILE", file)], "GLOBAL_PROXY_KEYS"),
+        (&[("ADMIN_PASSWORD_FILE", "/nowhere/password")], "/nowhere/password"),
+    ] {
+        let ended = folder.run(&["check-config"], variables);
+
+        assert!(ended.is_refusal_about(told), "{ended:?}");
+        assert!(!ended.err.contains("canary"), "{}", ended.err);
+    }
+}
+
+#[test]
 fn files_with_settings_are_refused_by_name_and_without_their_text() {
     for (file, text, told) in [
         (".env", "ADMIN_PASSWORD='canary\n", ".env"),
@@ -192,6 +258,14 @@ fn a_server_that_is_not_in_this_build_is_refused_with_the_way_out() {
         let ended = Folder::new().run(&[], &[(name, value)]);
         assert!(ended.is_refusal_about(name), "{ended:?}");
         assert!(ended.err.contains("enterprise") && !ended.err.contains("canary"), "{}", ended.err);
+    }
+    for arguments in [
+        ["migrate", "--from=sqlite", "--to=mysql://user:canary@host/db"],
+        ["import", "--from=one-api", "mysql://user:canary@host/db"],
+    ] {
+        let ended = Folder::new().run(&arguments, &[]);
+        assert!(ended.is_refusal_about("enterprise build"), "{ended:?}");
+        assert!(!ended.err.contains("canary"), "{}", ended.err);
     }
 }
 
@@ -223,6 +297,21 @@ fn the_env_examples_are_what_the_table_says() {
 }
 
 #[test]
+fn the_configuration_reference_is_what_the_table_says() {
+    for (language, committed) in [
+        ("en", include_str!("../../../../docs/CONFIGURATION.md")),
+        ("cn", include_str!("../../../../docs/CONFIGURATION_CN.md")),
+    ] {
+        let printed = Folder::new().run(&["config-reference", "--lang", language], &[]).out;
+
+        assert!(printed == committed, "the reference in {language} is stale: run `make config-reference`");
+        for variable in ALL {
+            assert!(committed.contains(&format!("\n| `{}` |", variable.name)), "{}", variable.name);
+        }
+    }
+}
+
+#[test]
 fn the_readmes_explain_every_variable_in_the_words_of_the_table() {
     let (english, chinese) =
         (include_str!("../../../../README.md"), include_str!("../../../../README_CN.md"));
@@ -244,8 +333,10 @@ fn every_default_and_example_is_a_value_that_is_accepted() {
         "UPSTREAM_CA_FILE",
         "DATABASE_URL",
         "DB_HOST",
+        "DB_CA_FILE",
         "REDIS_URL",
         "REDIS_HOST",
+        "REDIS_CA_FILE",
     ];
     let secrets = ["ENCRYPTION_KEY_PREVIOUS", "METRICS_TOKEN"];
     for variable in ALL.iter().filter(|v| !not_here.contains(&v.name) && !secrets.contains(&v.name)) {
@@ -253,4 +344,32 @@ fn every_default_and_example_is_a_value_that_is_accepted() {
         let ended = Folder::new().run(&["check-config"], &[(variable.name, value)]);
         assert_eq!(ended.code, Some(0), "{}: {}", variable.name, ended.err);
     }
+}
+
+#[test]
+fn a_running_server_shows_what_is_in_effect_and_no_secret() {
+    let folder = Folder::new();
+    folder.write(".env", "REQUEST_LOG_DAYS=9\n");
+    let server = folder.serve(&[("ADMIN_PASSWORD", PASSWORD), ("GLOBAL_PROXY_KEYS", "canary-0123")]);
+    let admin = server.sign_in(PASSWORD).unwrap();
+
+    let shown = admin.call("GET", "/settings", &Value::Null).1;
+
+    let settings = shown["settings"].as_array().unwrap();
+    assert_eq!(settings.len(), ALL.len());
+    let of = |name: &str| {
+        let found = settings.iter().find(|setting| setting["name"] == name).unwrap();
+        (found["value"].clone(), found["source"].as_str().unwrap())
+    };
+    assert_eq!(of("REQUEST_LOG_DAYS"), (json!("9"), ".env"));
+    assert_eq!(of("LOG_FORMAT"), (json!("json"), "the environment"));
+    assert_eq!(of("GLOBAL_PROXY_KEYS"), (Value::Null, "the environment"));
+    assert_eq!(of("JWT_SECRET").0, Value::Null);
+    assert_eq!(of("WORKERS"), (Value::Null, ""));
+    assert!(
+        shown["warnings"][0].as_str().unwrap().starts_with("GLOBAL_PROXY_KEYS has a key of fewer"),
+        "{shown}"
+    );
+    let text = shown.to_string();
+    assert!(!text.contains("canary") && !text.contains(PASSWORD), "{text}");
 }

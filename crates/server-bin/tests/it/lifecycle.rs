@@ -56,6 +56,26 @@ fn a_termination_is_announced_before_the_listener_closes() {
 }
 
 #[test]
+fn an_instance_tells_how_it_is_and_what_is_under_way() {
+    let folder = Folder::new();
+    let server = folder.serve_known();
+    add_service(&server, start(Manner::Silent));
+    let admin = server.sign_in(PASSWORD).unwrap();
+    let current = || admin.call("GET", "/instances/current", &Value::Null).1;
+    let address = server.address;
+    thread::spawn(move || try_call(address, "GET", "/proxy/echo/", &[("x-proxy-key", PROXY_KEY)], ""));
+    until(|| current()["active_requests"] == json!(1) && current()["is_leader"] == json!(true));
+
+    let (now, list) = (current(), admin.call("GET", "/instances", &Value::Null).1);
+    assert_eq!((&now["id"], &now["hostname"]), (&list["items"][0]["id"], &list["items"][0]["hostname"]));
+    for dependency in ["database", "cache"] {
+        assert_eq!(now[dependency]["status"], "ok", "{now}");
+    }
+    assert_eq!(now["request_log"], json!({ "batches_waiting": 0, "batches_at_most": 64, "records_lost": 0 }));
+    assert_eq!((&now["active_streams"], &now["last_snapshot_at"]), (&json!(0), &Value::Null));
+}
+
+#[test]
 fn a_second_signal_ends_what_the_first_one_waits_for() {
     let folder = Folder::new();
     let mut server = folder.serve_known();

@@ -193,7 +193,7 @@ impl Drop for Running {
 /// Somebody who has signed in.
 #[derive(Clone)]
 pub(crate) struct Admin {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     token: String,
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum Manner {
     Indiscreet,
     /// Not at all.
     Silent,
+    /// With what it used of an LLM: a million tokens.
+    Chatty,
     /// By hanging up.
     Rude,
 }
@@ -39,6 +41,13 @@ fn serve(mut stream: TcpStream, manner: Manner) {
             Manner::Indiscreet => {
                 let told = String::from_utf8_lossy(&request[..n]);
                 format!("HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\n\r\n{told}", told.len())
+            }
+            Manner::Chatty => {
+                let used = r#"{"usage":{"prompt_tokens":1000000,"completion_tokens":0}}"#;
+                let length = used.len();
+                format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{used}"
+                )
             }
             Manner::Silent => continue,
             Manner::Rude => return,
