@@ -1,0 +1,71 @@
+import { expect, test } from "@playwright/test";
+import { PASSWORD, start, type World } from "../e2e/server";
+
+/** What 100 000 keys of one service cost whoever looks at them. It tells numbers, and asserts none. */
+const KEYS = Number(process.env.KEYS ?? 100_000);
+
+let world: World;
+test.beforeAll(async () => {
+  world = await start();
+});
+test.afterAll(() => world.stop());
+
+test(`${KEYS} keys`, async ({ page }) => {
+  await page.goto(world.url);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "Services" }).click();
+  await page.getByTestId("new-service").click();
+  await page.getByTestId("preset-openai").click();
+  await page.getByLabel("Address of the API").fill(world.upstream);
+  await page.getByTestId("save-service").click();
+
+  await page.getByTestId("add-keys").click();
+  const text = Array.from({ length: KEYS }, (_, index) => `sk-many-${String(index).padStart(6, "0")}-abcdefghijklmnop`).join("\n");
+  let began = Date.now();
+  await page.getByTestId("key-file").setInputFiles({ name: "keys.txt", mimeType: "text/plain", buffer: Buffer.from(text) });
+  await expect(page.getByTestId("import")).toBeEnabled();
+  console.log(`read and taken apart: ${Date.now() - began} ms`);
+  began = Date.now();
+  const seen: string[] = [];
+  let last = "";
+  await page.getByTestId("import").click();
+  while (!(await page.getByTestId("import-report").isVisible())) {
+    const percent = (await page.getByRole("progressbar").getAttribute("aria-valuenow").catch(() => null)) ?? "";
+    if (percent !== last) seen.push(`${percent}% ${((Date.now() - began) / 1000).toFixed(1)} s`);
+    last = percent;
+    await page.waitForTimeout(50);
+  }
+  console.log(`imported: ${Date.now() - began} ms; progress: ${seen.join(", ")}`);
+  await page.getByTestId("import-close").click();
+
+  const rows = page.locator("tbody tr");
+  for (const [what, path] of [["first page", "/services/1"], ["a search that finds nothing", "/services/1?q=nothing-like-it"], ["by state", "/services/1?state=active"]] as const) {
+    await page.goto(`${world.url}/audit`);
+    await page.waitForLoadState("networkidle");
+    const began = Date.now();
+    await page.goto(world.url + path);
+    await expect(rows.first().or(page.getByRole("heading", { name: "No key like that" }))).toBeVisible();
+    console.log(`${what}: ${Date.now() - began} ms`);
+  }
+
+  await page.goto(`${world.url}/services/1`);
+  await expect(rows.first()).toBeVisible();
+  const frames = await page.evaluate(async () => {
+    const times: number[] = [];
+    let before = performance.now();
+    for (let step = 0; step < 120; step++) {
+      window.scrollBy(0, step < 60 ? 40 : -40);
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      times.push(now - before);
+      before = now;
+    }
+    return times.sort((one, other) => one - other);
+  });
+  console.log(`frames while scrolling: median ${frames[60]?.toFixed(1)} ms, 95th ${frames[114]?.toFixed(1)} ms, worst ${frames[119]?.toFixed(1)} ms`);
+  const turned = Date.now();
+  await page.getByRole("button", { name: "Next page" }).click();
+  await expect(page.getByText(/^51–100 of/)).toBeVisible();
+  console.log(`next page: ${Date.now() - turned} ms`);
+});

@@ -1,0 +1,138 @@
+import type { LoggedRequest, Service } from "@/api/types";
+
+/** What a client is given: the address of a service and the proxy key. */
+export interface Access {
+  /** `{address}/llm/{slug}` or `{address}/proxy/{slug}`. */
+  url: string;
+  key: string;
+}
+
+/** How one client is set up. */
+export interface Snippet {
+  id: string;
+  /** The client's own name. */
+  client: string;
+  language: "bash" | "python" | "typescript" | "toml" | "text";
+  write: (access: Access) => string;
+}
+
+type Dialect = "openai" | "openai_responses" | "anthropic" | "gemini" | "rest";
+
+/** What the clients of a service speak. */
+export function dialectOf(service: Service): Dialect {
+  if (service.config_type === "GENERIC") return "rest";
+  if (service.output_format && service.output_format !== "none") return service.output_format as Dialect;
+  const formats: Record<string, Dialect> = {
+    anthropic_native: "anthropic",
+    gemini_native: "gemini",
+    openai_responses: "openai_responses",
+  };
+  return formats[service.api_format ?? ""] ?? "openai";
+}
+
+/** A text in single quotes for a POSIX shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+const curl = (url: string, header: string, body?: string) =>
+  [`curl ${quoted(url)}`, `-H ${quoted(header)}`, ...(body ? [`--json ${quoted(body)}`] : [])].join(" \\\n  ");
+
+const openaiCurl: Snippet = {
+  id: "curl",
+  client: "curl",
+  language: "bash",
+  write: ({ url, key }) =>
+    curl(`${url}/v1/chat/completions`, `Authorization: Bearer ${key}`, '{"model": "gpt-5", "messages": [{"role": "user", "content": "Say hello."}]}'),
+};
+
+const OPENAI: Snippet[] = [
+  {
+    id: "openai-python", client: "openai (Python)", language: "python",
+    write: ({ url, key }) => `from openai import OpenAI\n\nclient = OpenAI(base_url="${url}/v1", api_key="${key}")\nanswer = client.chat.completions.create(\n    model="gpt-5", messages=[{"role": "user", "content": "Say hello."}]\n)\nprint(answer.choices[0].message.content)`,
+  },
+  {
+    id: "openai-node", client: "openai (Node)", language: "typescript",
+    write: ({ url, key }) => `import OpenAI from "openai";\n\nconst client = new OpenAI({ baseURL: "${url}/v1", apiKey: "${key}" });\nconst answer = await client.chat.completions.create({\n  model: "gpt-5",\n  messages: [{ role: "user", content: "Say hello." }],\n});\nconsole.log(answer.choices[0].message.content);`,
+  },
+  {
+    id: "langchain", client: "LangChain", language: "python",
+    write: ({ url, key }) => `from langchain_openai import ChatOpenAI\n\nmodel = ChatOpenAI(base_url="${url}/v1", api_key="${key}", model="gpt-5")\nprint(model.invoke("Say hello.").content)`,
+  },
+  {
+    id: "vercel", client: "Vercel AI SDK", language: "typescript",
+    write: ({ url, key }) => `import { createOpenAI } from "@ai-sdk/openai";\nimport { generateText } from "ai";\n\nconst openai = createOpenAI({ baseURL: "${url}/v1", apiKey: "${key}" });\nconst { text } = await generateText({ model: openai.chat("gpt-5"), prompt: "Say hello." });\nconsole.log(text);`,
+  },
+  { id: "cherry", client: "Cherry Studio", language: "text", write: ({ url, key }) => `API Host: ${url}\nAPI Key:  ${key}` },
+  { id: "lobechat", client: "LobeChat", language: "bash", write: ({ url, key }) => `OPENAI_PROXY_URL=${url}/v1\nOPENAI_API_KEY=${key}` },
+  { id: "nextchat", client: "NextChat", language: "bash", write: ({ url, key }) => `BASE_URL=${url}\nOPENAI_API_KEY=${key}` },
+];
+
+const RESPONSES: Snippet[] = [
+  {
+    id: "curl", client: "curl", language: "bash",
+    write: ({ url, key }) => curl(`${url}/v1/responses`, `Authorization: Bearer ${key}`, '{"model": "gpt-5", "input": "Say hello."}'),
+  },
+  {
+    id: "openai-python", client: "openai (Python)", language: "python",
+    write: ({ url, key }) => `from openai import OpenAI\n\nclient = OpenAI(base_url="${url}/v1", api_key="${key}")\nprint(client.responses.create(model="gpt-5", input="Say hello.").output_text)`,
+  },
+  {
+    id: "codex", client: "Codex CLI", language: "toml",
+    write: ({ url }) => `# ~/.codex/config.toml; the key goes into the environment as ROTATOR_KEY\nmodel = "gpt-5"\nmodel_provider = "rotator"\n\n[model_providers.rotator]\nname = "API Key Rotator"\nbase_url = "${url}/v1"\nenv_key = "ROTATOR_KEY"\nwire_api = "responses"`,
+  },
+];
+
+const ANTHROPIC: Snippet[] = [
+  {
+    id: "curl", client: "curl", language: "bash",
+    write: ({ url, key }) => curl(`${url}/v1/messages`, `x-api-key: ${key}`, '{"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Say hello."}]}').replace(" \\\n  --json", ` \\\n  -H 'anthropic-version: 2023-06-01' \\\n  --json`),
+  },
+  {
+    id: "anthropic-python", client: "anthropic (Python)", language: "python",
+    write: ({ url, key }) => `from anthropic import Anthropic\n\nclient = Anthropic(base_url="${url}", api_key="${key}")\nanswer = client.messages.create(\n    model="claude-sonnet-4-5", max_tokens=64, messages=[{"role": "user", "content": "Say hello."}]\n)\nprint(answer.content[0].text)`,
+  },
+  { id: "claude-code", client: "Claude Code", language: "bash", write: ({ url, key }) => `export ANTHROPIC_BASE_URL=${quoted(url)}\nexport ANTHROPIC_AUTH_TOKEN=${quoted(key)}\nclaude` },
+  {
+    id: "langchain", client: "LangChain", language: "python",
+    write: ({ url, key }) => `from langchain_anthropic import ChatAnthropic\n\nmodel = ChatAnthropic(base_url="${url}", api_key="${key}", model="claude-sonnet-4-5")\nprint(model.invoke("Say hello.").content)`,
+  },
+  {
+    id: "vercel", client: "Vercel AI SDK", language: "typescript",
+    write: ({ url, key }) => `import { createAnthropic } from "@ai-sdk/anthropic";\nimport { generateText } from "ai";\n\nconst anthropic = createAnthropic({ baseURL: "${url}/v1", apiKey: "${key}" });\nconst { text } = await generateText({ model: anthropic("claude-sonnet-4-5"), prompt: "Say hello." });\nconsole.log(text);`,
+  },
+];
+
+const GEMINI: Snippet[] = [
+  {
+    id: "curl", client: "curl", language: "bash",
+    write: ({ url, key }) => curl(`${url}/v1beta/models/gemini-2.5-flash:generateContent`, `x-goog-api-key: ${key}`, '{"contents": [{"parts": [{"text": "Say hello."}]}]}'),
+  },
+  {
+    id: "genai", client: "google-genai (Python)", language: "python",
+    write: ({ url, key }) => `from google import genai\n\nclient = genai.Client(api_key="${key}", http_options={"base_url": "${url}"})\nprint(client.models.generate_content(model="gemini-2.5-flash", contents="Say hello.").text)`,
+  },
+  { id: "gemini-cli", client: "Gemini CLI", language: "bash", write: ({ url, key }) => `export GOOGLE_GEMINI_BASE_URL=${quoted(url)}\nexport GEMINI_API_KEY=${quoted(key)}\ngemini` },
+];
+
+const REST: Snippet[] = [
+  { id: "curl", client: "curl", language: "bash", write: ({ url, key }) => curl(`${url}/`, `X-Proxy-Key: ${key}`) },
+  {
+    id: "python", client: "requests (Python)", language: "python",
+    write: ({ url, key }) => `import requests\n\nanswer = requests.get("${url}/", headers={"X-Proxy-Key": "${key}"}, timeout=30)\nprint(answer.status_code, answer.text)`,
+  },
+];
+
+export const SNIPPETS: Record<Dialect, Snippet[]> = {
+  openai: [openaiCurl, ...OPENAI],
+  openai_responses: RESPONSES,
+  anthropic: ANTHROPIC,
+  gemini: GEMINI,
+  rest: REST,
+};
+
+/** The request once more, as far as the log has it: without its query and body, which are not kept. */
+export function curlOf(baseUrl: string, { method, path }: Pick<LoggedRequest, "method" | "path">): string {
+  const header = path.startsWith("/llm/") ? "Authorization: Bearer $PROXY_KEY" : "X-Proxy-Key: $PROXY_KEY";
+  return `curl -X ${method} ${quoted(baseUrl + path)} \\\n  -H "${header}"`;
+}

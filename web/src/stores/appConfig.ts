@@ -1,0 +1,21 @@
+import { defineStore } from "pinia";
+import { computed, ref } from "vue";
+import { api, unwrap } from "@/api/client";
+import type { AppConfig, Service } from "@/api/types";
+
+/** About this installation. */
+export const useAppConfig = defineStore("appConfig", () => {
+  const config = ref<AppConfig | null>(null);
+  /** Under which clients reach the proxy. */
+  const baseUrl = computed(() => config.value?.proxy_public_base_url ?? window.location.origin);
+
+  async function load() {
+    config.value ??= await unwrap(api.GET("/api/admin/app-config"));
+  }
+
+  function addressOf(service: Pick<Service, "config_type" | "slug">): string {
+    return `${baseUrl.value}/${service.config_type === "LLM" ? "llm" : "proxy"}/${service.slug}`;
+  }
+
+  return { config, baseUrl, load, addressOf };
+});

@@ -1,0 +1,40 @@
+import { defineStore } from "pinia";
+import { ref } from "vue";
+import { api, unwrap } from "@/api/client";
+import type { ProxyKey, ProxyKeyForm } from "@/api/types";
+
+/** The keys that clients show to the proxy. */
+export const useProxyKeys = defineStore("proxyKeys", () => {
+  const items = ref<ProxyKey[]>([]);
+  const isLoaded = ref(false);
+
+  async function load() {
+    items.value = (await unwrap(api.GET("/api/admin/proxy-keys"))).items;
+    isLoaded.value = true;
+  }
+
+  /** Makes a key, and answers its text: nobody can show it again. */
+  async function create(body: ProxyKeyForm): Promise<string> {
+    const made = await unwrap(api.POST("/api/admin/proxy-keys", { body }));
+    items.value.push(made.proxy_key);
+    return made.key;
+  }
+
+  async function replace(id: number, body: ProxyKeyForm) {
+    const key = await unwrap(api.PUT("/api/admin/proxy-keys/{id}", { params: { path: { id } }, body }));
+    items.value = items.value.map((known) => (known.id === id ? key : known));
+  }
+
+  async function remove(id: number) {
+    await unwrap(api.DELETE("/api/admin/proxy-keys/{id}", { params: { path: { id } } }));
+    items.value = items.value.filter((key) => key.id !== id);
+  }
+
+  return { items, isLoaded, load, create, replace, remove };
+});
+
+/** What of a key can be written, as it stands. */
+export function formOf(key: ProxyKey): ProxyKeyForm {
+  const { name, is_active, services, expires_at, max_concurrent, max_per_minute, max_tokens_per_minute } = key;
+  return { name, is_active, services, expires_at, max_concurrent, max_per_minute, max_tokens_per_minute };
+}

@@ -1,0 +1,163 @@
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { createPinia, setActivePinia } from "pinia";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Problem } from "@/api/problem";
+import { useKeys } from "./keys";
+import { useRequests } from "./requests";
+import { useServices } from "./services";
+import { useSession } from "./session";
+
+const BASE = `${window.location.origin}/api/admin`;
+const server = setupServer();
+beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+afterEach(() => server.resetHandlers());
+afterAll(() => server.close());
+beforeEach(() => {
+  localStorage.clear();
+  setActivePinia(createPinia());
+});
+
+const login = http.post(`${BASE}/login`, async ({ request }) => {
+  expect(await request.json()).toMatchObject({ cookie: true });
+  return HttpResponse.json({ token_type: "bearer", expires_in: 3600, csrf_token: "csrf-1" });
+});
+
+async function problemOf(action: Promise<unknown>): Promise<Problem> {
+  const error: unknown = await action.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Problem);
+  return error as Problem;
+}
+
+describe("session", () => {
+  it("lends its CSRF token to writes, and to nothing that a script could read later", async () => {
+    const seen: (string | null)[] = [];
+    const note = ({ request }: { request: Request }) => {
+      seen.push(request.headers.get("x-csrf-token"));
+      return request.method === "GET" ? HttpResponse.json({ items: [], next_cursor: null, total: 0 }) : new HttpResponse(null, { status: 204 });
+    };
+    server.use(login, http.get(`${BASE}/proxy-configs`, note), http.delete(`${BASE}/proxy-configs/1`, note));
+    await useSession().signIn("admin", "a password");
+
+    await useServices().load();
+    await useServices().remove(1);
+
+    expect(seen).toEqual([null, "csrf-1"]);
+    expect(JSON.stringify(localStorage)).not.toContain("csrf-1");
+  });
+
+  it("asks nothing of the server at a stranger's first visit", async () => {
+    await useSession().restore();
+    expect(useSession().isSignedIn).toBe(false);
+  });
+
+  it("ends when the server no longer knows it, and says so", async () => {
+    server.use(login, http.get(`${BASE}/proxy-configs`, () => HttpResponse.json({ code: "unauthenticated", error: "no", request_id: "r" }, { status: 401 })));
+    const session = useSession();
+    await session.signIn("admin", "a password");
+
+    expect((await problemOf(useServices().load())).code).toBe("unauthenticated");
+    expect([session.isSignedIn, session.hasEnded]).toEqual([false, true]);
+  });
+});
+
+describe("problems", () => {
+  it("tell the server's word, and how long to wait", async () => {
+    server.use(http.post(`${BASE}/login`, () => HttpResponse.json({ code: "too_many_attempts", error: "wait", request_id: "r1" }, { status: 429, headers: { "retry-after": "30" } })));
+    const problem = await problemOf(useSession().signIn("admin", "x"));
+    expect([problem.code, problem.retryAfter, problem.requestId]).toEqual(["too_many_attempts", 30, "r1"]);
+  });
+
+  it("tell a server that is away from one that answers strangely", async () => {
+    server.use(http.get(`${BASE}/proxy-configs`, () => HttpResponse.error()));
+    expect((await problemOf(useServices().load())).code).toBe("offline");
+    server.use(http.get(`${BASE}/proxy-configs`, () => HttpResponse.text("<html>bad gateway", { status: 502 })));
+    expect((await problemOf(useServices().load())).code).toBe("strange_answer");
+  });
+});
+
+describe("keys", () => {
+  it("are added in pieces, whose reports are one", async () => {
+    const sizes: number[] = [];
+    server.use(
+      http.post(`${BASE}/proxy-configs/1/keys/batch`, async ({ request }) => {
+        const { keys } = (await request.json()) as { keys: string[] };
+        sizes.push(keys.length);
+        return HttpResponse.json({ success_count: keys.length - 2, skipped_count: 1, failed_count: 1, failed_keys: ["***"], failures: [{ index: 0, reason: "no" }] });
+      }),
+    );
+    const progress: number[] = [];
+    const all = Array.from({ length: 4500 }, (_, index) => `sk-${index}`);
+
+    const report = await useKeys().add(1, all, undefined, (done) => progress.push(done) > 0);
+
+    expect([sizes, progress]).toEqual([[2000, 2000, 500], [2000, 4000, 4500]]);
+    expect(report).toMatchObject({ added: 4494, skipped: 3 });
+    expect(report.failed.map((failure) => failure.index)).toEqual([0, 2000, 4000]);
+  });
+
+  it("are looked at before they are added, until nobody wants to know", async () => {
+    const asked: unknown[] = [];
+    server.use(
+      http.post(`${BASE}/proxy-configs/1/keys/batch`, async ({ request }) => {
+        const { keys, dry_run } = (await request.json()) as { keys: string[]; dry_run: boolean };
+        asked.push([keys.length, dry_run]);
+        return HttpResponse.json({ success_count: 5, skipped_count: keys.length - 5, repeated_count: 0, failed_count: 0, failed_keys: [], failures: [] });
+      }),
+    );
+    const all = Array.from({ length: 4500 }, (_, index) => `sk-${index}`);
+
+    const told = await useKeys().preview(1, all, () => asked.length < 2);
+
+    expect(asked).toEqual([[2000, true], [2000, true]]);
+    expect(told).toMatchObject({ added: 10, skipped: 3990, done: 4000 });
+  });
+
+  it("are added in few pieces when they are many, and in small ones when they are long", async () => {
+    const sizes: number[] = [];
+    server.use(
+      http.post(`${BASE}/proxy-configs/1/keys/batch`, async ({ request }) => {
+        const { keys } = (await request.json()) as { keys: string[] };
+        sizes.push(keys.length);
+        return HttpResponse.json({ success_count: keys.length, skipped_count: 0, failed_count: 0, failed_keys: [], failures: [] });
+      }),
+    );
+
+    await useKeys().add(1, Array.from({ length: 60_000 }, (_, index) => `sk-${index}`), undefined, () => true);
+    await useKeys().add(1, Array.from({ length: 900 }, (_, index) => `sk-${index}`.padEnd(8000, "x")), undefined, () => true);
+
+    expect(sizes).toEqual([...Array.from({ length: 12 }, () => 5000), 500, 400]);
+  });
+
+  it("are paged forth and back by cursors", async () => {
+    server.use(
+      http.get(`${BASE}/proxy-configs/1/keys`, ({ request }) => {
+        const cursor = new URL(request.url).searchParams.get("cursor");
+        return HttpResponse.json({ items: [], total: 100, next_cursor: cursor === null ? "second" : null });
+      }),
+    );
+    const keys = useKeys();
+    await keys.load(1, {});
+    keys.toNext();
+    await keys.load(1, {});
+    expect([keys.page, keys.next]).toEqual([1, null]);
+    keys.toPrevious();
+    await keys.load(1, {});
+    expect([keys.page, keys.next]).toEqual([0, "second"]);
+  });
+});
+
+describe("requests", () => {
+  it("are looked for on through pieces in which there are none", async () => {
+    server.use(
+      http.get(`${BASE}/requests`, ({ request }) => {
+        const cursor = new URL(request.url).searchParams.get("cursor");
+        const pieces: Record<string, unknown> = { a: { items: [], next_cursor: "b" }, b: { items: [{ request_id: "r" }], next_cursor: null } };
+        return HttpResponse.json(cursor === null ? { items: [], next_cursor: "a" } : (pieces[cursor] as object));
+      }),
+    );
+    const requests = useRequests();
+    await requests.load({ status: "5xx" });
+    expect([requests.items.length, requests.cursor]).toEqual([1, null]);
+  });
+});
