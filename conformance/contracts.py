@@ -11,6 +11,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+SIGNATURE = "c2lnbmVkIGJ5IHRoZSBtb2Nr"
+"""Signs what a model thinks, in every API, and has to come back as it was."""
+
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 GEMINI_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}")
 CHAT_MEMBERS = set(
@@ -152,6 +155,8 @@ def responses_problems(request: Json) -> Iterator[str | None]:
         elif kind == "reasoning":
             if "summary" not in item:
                 yield "a reasoning item needs its summary"
+            if item.get("encrypted_content", SIGNATURE) != SIGNATURE:
+                yield "The encrypted content could not be verified."
         else:
             yield f"unknown item type {kind}"
 
@@ -191,6 +196,11 @@ def anthropic_problems(request: Json, headers: Mapping[str, str]) -> Iterator[st
     if not messages or messages[0]["role"] != "user":
         yield "messages: first message must use the user role"
     yield first(anthropic_messages(messages))
+    said = [message["content"] for message in messages if message["role"] == "assistant"]
+    if said and thinking.get("type", "disabled") != "disabled" and messages[-1]["role"] == "user":
+        kinds = [block["type"] for block in said[-1]] if isinstance(said[-1], list) else []
+        if "tool_use" in kinds and kinds[0] not in ("thinking", "redacted_thinking"):
+            yield "When thinking is enabled, a final assistant message must start with a thinking block"
 
 
 def anthropic_messages(messages: list[Json]) -> Iterator[str | None]:
@@ -220,8 +230,8 @@ def anthropic_messages(messages: list[Json]) -> Iterator[str | None]:
                 yield f"messages: {block['type']} is not allowed in a {message['role']} message"
             if block["type"] == "text" and not block["text"]:
                 yield "messages: text content blocks must be non-empty"
-            if block["type"] == "thinking" and not block.get("signature"):
-                yield "messages: thinking.signature: Field required"
+            if block["type"] == "thinking" and block.get("signature") != SIGNATURE:
+                yield "messages: Invalid `signature` in `thinking` block"
             if block["type"] == "tool_use" and not (NAME.fullmatch(block["id"]) and isinstance(block["input"], dict)):
                 yield "messages: tool_use needs an id and an input"
         last = index == len(messages) - 1 and message["role"] == "assistant"
@@ -238,6 +248,11 @@ def gemini(request: Json, _: Mapping[str, str]) -> str | None:
         or unknown(request.get("generationConfig", {}), GENERATION_MEMBERS)
         or first(gemini_problems(request))
     )
+
+
+def gemini_thinks(request: Json) -> bool:
+    config = request.get("generationConfig", {}).get("thinkingConfig", {})
+    return bool(config) and config.get("thinkingBudget") != 0
 
 
 def gemini_problems(request: Json) -> Iterator[str | None]:
@@ -277,6 +292,9 @@ def gemini_problems(request: Json) -> Iterator[str | None]:
         if any(not isinstance(call.get("args", {}), dict) for call in calls):
             yield "functionCall.args must be an object"
         called = [call["name"] for call in calls]
+        signed = [part.get("thoughtSignature") for part in content["parts"] if "functionCall" in part]
+        if gemini_thinks(request) and signed and signed[0] != SIGNATURE:
+            yield f"Function call is missing a thought_signature, or has another's: {signed[0]}"
         for part in content["parts"]:
             kinds = {"text", "inlineData", "fileData", "functionCall", "functionResponse"} & set(part)
             if len(kinds) != 1 or set(part) - kinds - {"thought", "thoughtSignature", "videoMetadata"}:

@@ -1,7 +1,8 @@
 """What the real APIs answer, as far as the tests need it: one class per API."""
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,30 @@ Json = dict[str, Any]
 PIECES = ["Hello", ", ", "wörld", "!"]
 TEXT = "".join(PIECES)
 """What every model says."""
+THOUGHT = "Let me think."
+"""What every model thinks that is asked to."""
 ARGUMENTS = {"city": "Paris"}
-"""What every tool is called with."""
+"""What every tool is called with, and what a model says when it has to answer in JSON."""
+
+Called = tuple[str, Json]
+"""A tool's name, and what it is called with."""
+Act = Callable[[list[str], list[Any]], Called | None]
+"""What a model does that is offered these tools and has seen these results: a call, or `None` for a text."""
+
+
+def obliging(tools: list[str], results: list[Any]) -> Called | None:
+    """Calls the first tool, and says something when it has seen the result."""
+    return (tools[0], ARGUMENTS) if tools and not results else None
+
+
+@dataclass(frozen=True)
+class Model:
+    """Who answers, whatever the API."""
+
+    act: Act = obliging
+
+    def pieces(self, is_json: bool) -> list[str]:
+        return halves(json.dumps(ARGUMENTS)) if is_json else PIECES
 
 
 @dataclass(frozen=True)
@@ -29,13 +52,21 @@ def event(data: Json, name: str | None = None, is_text: bool = False, end: str =
     return Event(end.join(lines).encode(), is_text)
 
 
+NUMBERS = itertools.count(1)
+
+
+def new_id(kind: str) -> str:
+    """An id that nothing else has: some clients take what has the id of an earlier answer for that answer."""
+    return f"{kind}_{next(NUMBERS)}"
+
+
 def halves(text: str) -> list[str]:
     """A text in two pieces."""
     return [text[: len(text) // 2], text[len(text) // 2 :]]
 
 
-class OpenAiChat:
-    """Chat Completions, and the list of models."""
+class OpenAiChat(Model):
+    """Chat Completions."""
 
     contract = staticmethod(contracts.chat)
     ERRORS = {
@@ -53,41 +84,57 @@ class OpenAiChat:
     def streams(self, _: str, request: Json) -> bool:
         return request.get("stream", False)
 
-    def response(self, path: str, request: Json) -> Json:
-        if path.endswith("models"):
-            return {"object": "list", "data": [{"id": "text", "object": "model", "created": 1, "owned_by": "mock"}]}
-        message: Json = {"role": "assistant", "content": TEXT}
-        if tools := self.callable(request):
-            call = {"name": tools[0]["function"]["name"], "arguments": json.dumps(ARGUMENTS)}
-            message |= {"content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": call}]}
-        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if tools else "stop"}
-        return {"id": "c-1", "object": "chat.completion", "created": 1, "choices": [choice], "usage": self.USAGE} | {
-            "model": request["model"]
-        }
+    def response(self, _: str, request: Json) -> Json:
+        message: Json = {"role": "assistant", "content": "".join(self.said(request))}
+        if called := self.called(request):
+            kind, member, text = self.tool(request, called)
+            call = {"id": new_id("call"), "type": kind, kind: {"name": called[0], member: text}}
+            message |= {"content": None, "tool_calls": [call]}
+        if self.thinks(request):
+            message["reasoning_content"] = THOUGHT
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if called else "stop"}
+        answer = {"id": new_id("chatcmpl"), "object": "chat.completion", "created": 1, "model": request["model"]}
+        return answer | {"choices": [choice], "usage": self.USAGE}
 
     USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
-    def callable(self, request: Json) -> list[Json]:
-        """The tools that the model calls: none when it has seen a result already."""
-        return [] if request["messages"][-1]["role"] == "tool" else request.get("tools", [])
+    def called(self, request: Json) -> Called | None:
+        tools = [tool[tool["type"]]["name"] for tool in request.get("tools", [])]
+        return self.act(tools, [message["content"] for message in request["messages"] if message["role"] == "tool"])
+
+    def thinks(self, request: Json) -> bool:
+        return request.get("reasoning_effort", "none") != "none"
+
+    def tool(self, request: Json, called: Called) -> tuple[str, str, str]:
+        """The type of a tool that is called, what it calls its input, and the input."""
+        if any(tool["type"] == "custom" and tool["custom"]["name"] == called[0] for tool in request["tools"]):
+            return "custom", "input", called[1]["input"]
+        return "function", "arguments", json.dumps(called[1])
+
+    def said(self, request: Json) -> list[str]:
+        return self.pieces(request.get("response_format", {}).get("type") == "json_schema")
 
     def events(self, _: str, request: Json) -> list[Event]:
+        answer_id = new_id("chatcmpl")
+
         def chunk(delta: Json, finish: str | None = None) -> Json:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
-            return {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "choices": [choice]} | {
+            return {"id": answer_id, "object": "chat.completion.chunk", "created": 1, "choices": [choice]} | {
                 "model": request["model"]
             }
 
         events = [event(chunk({"role": "assistant", "content": ""}))]
-        if tools := self.callable(request):
-            start = {"index": 0, "id": "call_1", "type": "function"}
-            start["function"] = {"name": tools[0]["function"]["name"], "arguments": ""}
+        if self.thinks(request):
+            events.append(event(chunk({"reasoning_content": THOUGHT})))
+        if called := self.called(request):
+            kind, member, text = self.tool(request, called)
+            start = {"index": 0, "id": new_id("call"), "type": kind, kind: {"name": called[0], member: ""}}
             events.append(event(chunk({"tool_calls": [start]})))
-            for piece in halves(json.dumps(ARGUMENTS)):
-                events.append(event(chunk({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})))
+            for piece in halves(text):
+                events.append(event(chunk({"tool_calls": [{"index": 0, kind: {member: piece}}]})))
         else:
-            events += [event(chunk({"content": piece}), is_text=True) for piece in PIECES]
-        events.append(event(chunk({}, "tool_calls" if tools else "stop")))
+            events += [event(chunk({"content": piece}), is_text=True) for piece in self.said(request)]
+        events.append(event(chunk({}, "tool_calls" if called else "stop")))
         if request.get("stream_options", {}).get("include_usage"):
             events.append(event(chunk({}) | {"choices": [], "usage": self.USAGE}))
         return [*events, Event(b"data: [DONE]\n\n")]
@@ -98,15 +145,17 @@ class OpenAiResponses(OpenAiChat):
 
     contract = staticmethod(contracts.responses)
 
-    def response(self, path: str, request: Json) -> Json:
-        if path.endswith("models"):
-            return super().response(path, request)
-        part = {"type": "output_text", "text": TEXT, "annotations": []}
-        item: Json = {"id": "m-1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
-        if tools := self.callable(request):
-            item = {"id": "fc-1", "type": "function_call", "status": "completed", "call_id": "call_1"}
-            item |= {"name": tools[0]["name"], "arguments": json.dumps(ARGUMENTS)}
-        return {"id": "r-1", "object": "response", "created_at": 1, "status": "completed", "output": [item]} | {
+    def response(self, _: str, request: Json) -> Json:
+        item: Json = {"id": new_id("msg"), "type": "message", "role": "assistant", "status": "completed"}
+        item["content"] = [{"type": "output_text", "text": "".join(self.said(request)), "annotations": []}]
+        if called := self.called(request):
+            item = {"id": new_id("fc"), "type": "function_call", "status": "completed", "call_id": new_id("call")}
+            item |= {"name": called[0], "arguments": json.dumps(called[1])}
+        thought = {"id": new_id("rs"), "type": "reasoning", "encrypted_content": contracts.SIGNATURE}
+        thought["summary"] = [{"type": "summary_text", "text": THOUGHT}]
+        answer = {"id": new_id("resp"), "object": "response", "created_at": 1, "status": "completed"}
+        return answer | {
+            "output": [thought, item] if self.thinks(request) else [item],
             "model": request["model"],
             "parallel_tool_calls": True,
             "tool_choice": "auto",
@@ -114,42 +163,60 @@ class OpenAiResponses(OpenAiChat):
             "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3},
         }
 
-    def callable(self, request: Json) -> list[Json]:
-        given = request["input"]
-        seen = isinstance(given, list) and given[-1].get("type") == "function_call_output"
-        return [] if seen else request.get("tools", [])
+    def called(self, request: Json) -> Called | None:
+        items = request["input"] if isinstance(request["input"], list) else []
+        results = [item["output"] for item in items if item.get("type", "").endswith("_call_output")]
+        return self.act([tool["name"] for tool in request.get("tools", [])], results)
+
+    def said(self, request: Json) -> list[str]:
+        return self.pieces(request.get("text", {}).get("format", {}).get("type") == "json_schema")
+
+    def thinks(self, request: Json) -> bool:
+        return request.get("reasoning", {}).get("effort", "none") != "none"
 
     def events(self, path: str, request: Json) -> list[Event]:
         whole = self.response(path, request)
-        place = {"item_id": "m-1", "output_index": 0, "content_index": 0, "logprobs": []}
         plain: list[Json] = [{"type": "response.created", "response": whole | {"status": "in_progress", "output": []}}]
-        (item,) = whole["output"]
-        if item["type"] == "function_call":
-            place = {"item_id": "fc-1", "output_index": 0}
-            started = item | {"arguments": "", "status": "in_progress"}
-            plain.append({"type": "response.output_item.added", "output_index": 0, "item": started})
-            for piece in halves(item["arguments"]):
-                plain.append({"type": "response.function_call_arguments.delta", "delta": piece, **place})
-            done = {"type": "response.function_call_arguments.done", "arguments": item["arguments"]}
-            plain.append(done | {"name": item["name"], **place})
-        else:
-            started = item | {"content": [], "status": "in_progress"}
-            plain.append({"type": "response.output_item.added", "output_index": 0, "item": started})
-            part = {"type": "output_text", "text": "", "annotations": []}
-            plain.append({"type": "response.content_part.added", "part": part, **place})
-            plain += [{"type": "response.output_text.delta", "delta": piece, **place} for piece in PIECES]
-            plain.append({"type": "response.output_text.done", "text": TEXT, **place})
-            plain.append({"type": "response.content_part.done", "part": item["content"][0], **place})
-        plain.append({"type": "response.output_item.done", "output_index": 0, "item": item})
+        for index, item in enumerate(whole["output"]):
+            place = {"item_id": item["id"], "output_index": index}
+            progress = {"reasoning": self.thought, "function_call": self.call, "message": self.message}[item["type"]]
+            begun = {"reasoning": {"summary": []}, "function_call": {"arguments": ""}, "message": {"content": []}}
+            started = item | begun[item["type"]] | {"status": "in_progress"}
+            plain.append({"type": "response.output_item.added", "output_index": index, "item": started})
+            plain += [{"type": f"response.{name}", **place, **fields} for name, fields in progress(item, request)]
+            plain.append({"type": "response.output_item.done", "output_index": index, "item": item})
         plain += [{"type": "response.completed", "response": whole}]
         return [
-            event(data | {"sequence_number": number}, data["type"], is_text=data["type"] == "response.output_text.delta")
+            event(data | {"sequence_number": number}, data["type"], data["type"] == "response.output_text.delta")
             for number, data in enumerate(plain)
         ]
 
+    def thought(self, item: Json, _: Json) -> list[tuple[str, Json]]:
+        (part,) = item["summary"]
+        return [
+            ("reasoning_summary_part.added", {"summary_index": 0, "part": part | {"text": ""}}),
+            ("reasoning_summary_text.delta", {"summary_index": 0, "delta": part["text"]}),
+            ("reasoning_summary_text.done", {"summary_index": 0, "text": part["text"]}),
+            ("reasoning_summary_part.done", {"summary_index": 0, "part": part}),
+        ]
 
-class Anthropic:
-    """Messages, and the list of models."""
+    def call(self, item: Json, _: Json) -> list[tuple[str, Json]]:
+        pieces = [("function_call_arguments.delta", {"delta": piece}) for piece in halves(item["arguments"])]
+        return [*pieces, ("function_call_arguments.done", {"name": item["name"], "arguments": item["arguments"]})]
+
+    def message(self, item: Json, request: Json) -> list[tuple[str, Json]]:
+        (part,) = item["content"]
+        place = {"content_index": 0, "logprobs": []}
+        return [
+            ("content_part.added", {"content_index": 0, "part": part | {"text": ""}}),
+            *(("output_text.delta", place | {"delta": piece}) for piece in self.said(request)),
+            ("output_text.done", place | {"text": part["text"]}),
+            ("content_part.done", {"content_index": 0, "part": part}),
+        ]
+
+
+class Anthropic(Model):
+    """Messages."""
 
     contract = staticmethod(contracts.anthropic)
     ERRORS = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
@@ -164,52 +231,60 @@ class Anthropic:
     def streams(self, _: str, request: Json) -> bool:
         return request.get("stream", False)
 
-    def response(self, path: str, request: Json) -> Json:
-        if path.endswith("models"):
-            model = {"type": "model", "id": "text", "display_name": "Text", "created_at": "2026-01-01T00:00:00Z"}
-            return {"data": [model], "has_more": False, "first_id": "text", "last_id": "text"}
-        content: Json = {"type": "text", "text": TEXT}
-        if tools := self.callable(request):
-            content = {"type": "tool_use", "id": "toolu_1", "name": tools[0]["name"], "input": ARGUMENTS}
-        return self.message(request, [content], "tool_use" if tools else "end_turn")
+    def response(self, _: str, request: Json) -> Json:
+        content: Json = {"type": "text", "text": "".join(self.said(request))}
+        if called := self.called(request):
+            content = {"type": "tool_use", "id": new_id("toolu"), "name": called[0], "input": called[1]}
+        thought = {"type": "thinking", "thinking": THOUGHT, "signature": contracts.SIGNATURE}
+        contents = [thought, content] if self.thinks(request) else [content]
+        return self.message(request, contents, "tool_use" if called else "end_turn")
 
-    def callable(self, request: Json) -> list[Json]:
-        content = request["messages"][-1]["content"]
-        seen = isinstance(content, list) and content[0]["type"] == "tool_result"
-        return [] if seen else request.get("tools", [])
+    def thinks(self, request: Json) -> bool:
+        return request.get("thinking", {}).get("type", "disabled") != "disabled"
+
+    def called(self, request: Json) -> Called | None:
+        contents = [message["content"] for message in request["messages"] if isinstance(message["content"], list)]
+        blocks = [block for content in contents for block in content if block["type"] == "tool_result"]
+        return self.act([tool["name"] for tool in request.get("tools", [])], [block["content"] for block in blocks])
+
+    def said(self, request: Json) -> list[str]:
+        return self.pieces("format" in request.get("output_config", {}))
 
     def message(self, request: Json, content: list[Json], stop_reason: str | None) -> Json:
         usage = {"input_tokens": 1, "output_tokens": 2}
-        message = {"id": "msg_1", "type": "message", "role": "assistant", "content": content, "usage": usage}
+        message = {"id": new_id("msg"), "type": "message", "role": "assistant", "content": content, "usage": usage}
         return message | {"model": request["model"], "stop_reason": stop_reason, "stop_sequence": None}
 
-    def events(self, _: str, request: Json) -> list[Event]:
+    def events(self, path: str, request: Json) -> list[Event]:
         def named(name: str, is_text: bool = False, **fields: Any) -> Event:
             return event({"type": name, **fields}, name, is_text)
 
-        def delta(piece: str) -> Event:
-            return named("content_block_delta", True, index=0, delta={"type": "text_delta", "text": piece})
+        def block(index: int, start: Json, *deltas: Json) -> list[Event]:
+            started = named("content_block_start", index=index, content_block=start)
+            changes = [named("content_block_delta", "text" in delta, index=index, delta=delta) for delta in deltas]
+            return [started, named("ping"), *changes, named("content_block_stop", index=index)]
 
-        def arguments(piece: str) -> Event:
-            return named("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": piece})
+        message = self.response(path, request)
+        events = [named("message_start", message=self.message(request, [], None))]
+        for index, content in enumerate(message["content"]):
+            kind = content["type"]
+            if kind == "thinking":
+                thought = {"type": "thinking_delta", "thinking": content["thinking"]}
+                signature = {"type": "signature_delta", "signature": content["signature"]}
+                events += block(index, content | {"thinking": "", "signature": ""}, thought, signature)
+            elif kind == "tool_use":
+                pieces = halves(json.dumps(content["input"]))
+                deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+                events += block(index, content | {"input": {}}, *deltas)
+            else:
+                deltas = [{"type": "text_delta", "text": piece} for piece in self.said(request)]
+                events += block(index, content | {"text": ""}, *deltas)
+        stop = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+        return [*events, named("message_delta", delta=stop, usage={"output_tokens": 2}), named("message_stop")]
 
-        block, pieces, stop = {"type": "text", "text": ""}, list(map(delta, PIECES)), "end_turn"
-        if tools := self.callable(request):
-            block = {"type": "tool_use", "id": "toolu_1", "name": tools[0]["name"], "input": {}}
-            pieces, stop = list(map(arguments, halves(json.dumps(ARGUMENTS)))), "tool_use"
-        return [
-            named("message_start", message=self.message(request, [], None)),
-            named("content_block_start", index=0, content_block=block),
-            named("ping"),
-            *pieces,
-            named("content_block_stop", index=0),
-            named("message_delta", delta={"stop_reason": stop, "stop_sequence": None}, usage={"output_tokens": 2}),
-            named("message_stop"),
-        ]
 
-
-class Gemini:
-    """`generateContent`, and the list of models. Events end in CR LF, as Google's do."""
+class Gemini(Model):
+    """`generateContent`. Events end in CR LF, as Google's do."""
 
     contract = staticmethod(contracts.gemini)
     ERRORS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED"}
@@ -225,58 +300,41 @@ class Gemini:
         return path.endswith(":streamGenerateContent")
 
     def response(self, path: str, request: Json) -> Json:
-        if path.endswith("models"):
-            return {"models": [{"name": "models/text", "displayName": "Text"}]}
-        if tools := self.callable(request):
-            name = tools[0]["functionDeclarations"][0]["name"]
-            return self.candidate({"functionCall": {"name": name, "args": ARGUMENTS}}, "STOP")
-        return self.candidate({"text": TEXT}, "STOP")
+        return self.answer([*self.thoughts(request), self.last(request)], "STOP")
 
-    def callable(self, request: Json) -> list[Json]:
-        seen = "functionResponse" in request["contents"][-1]["parts"][0]
-        return [] if seen else request.get("tools", [])
+    def last(self, request: Json) -> Json:
+        """The part that ends an answer. A call of a model that thinks is signed, also where no thoughts are shown."""
+        if called := self.called(request):
+            signature = {"thoughtSignature": contracts.SIGNATURE} if contracts.gemini_thinks(request) else {}
+            return {"functionCall": {"name": called[0], "args": called[1]}, **signature}
+        return {"text": "".join(self.said(request))}
 
-    def candidate(self, part: Json, finish: str | None = None) -> Json:
-        candidate: Json = {"index": 0, "content": {"role": "model", "parts": [part]}}
+    def thoughts(self, request: Json) -> list[Json]:
+        is_shown = request.get("generationConfig", {}).get("thinkingConfig", {}).get("includeThoughts")
+        return [{"text": THOUGHT, "thought": True}] if is_shown else []
+
+    def called(self, request: Json) -> Called | None:
+        declared = [function for tool in request.get("tools", []) for function in tool["functionDeclarations"]]
+        parts = [part for content in request["contents"] for part in content["parts"] if "functionResponse" in part]
+        results = [part["functionResponse"]["response"] for part in parts]
+        return self.act([function["name"] for function in declared], results)
+
+    def said(self, request: Json) -> list[str]:
+        return self.pieces("responseMimeType" in request.get("generationConfig", {}))
+
+    def answer(self, parts: list[Json], finish: str | None = None, answer_id: str | None = None) -> Json:
+        candidate: Json = {"index": 0, "content": {"role": "model", "parts": parts}}
         usage = {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 3}
         answer = {"candidates": [candidate | ({"finishReason": finish} if finish else {})], "usageMetadata": usage}
-        return answer | {"responseId": "g-1", "modelVersion": "text"}
+        return answer | {"responseId": answer_id or new_id("response"), "modelVersion": "text"}
 
-    def events(self, path: str, request: Json) -> list[Event]:
-        if self.callable(request):
-            return [event(self.response(path, request), end="\r\n")]
-        events = [event(self.candidate({"text": piece}), is_text=True, end="\r\n") for piece in PIECES]
-        return [*events, event(self.candidate({"text": ""}, "STOP"), end="\r\n")]
-
-
-class Weather:
-    """A plain REST API that takes its key in the query."""
-
-    def contract(self, *_: Any) -> None:
-        """Everything is welcome."""
-
-    def error(self, status: int, _: str | None = None) -> Json:
-        return {"success": False, "error": {"code": status}}
-
-    def model(self, _: str, __: Json) -> str:
-        return ""
-
-    def streams(self, _: str, __: Json) -> bool:
-        return False
-
-    def response(self, path: str, _: Json) -> Json:
-        return {"path": f"/{path}", "current": {"temperature": 21}}
-
-
-Dialect = OpenAiChat | OpenAiResponses | Anthropic | Gemini | Weather
-
-
-def of(path: str, headers: Mapping[str, str]) -> Dialect:
-    """Which API a request is for, told by where its key is."""
-    if "x-goog-api-key" in headers:
-        return Gemini()
-    if "x-api-key" in headers:
-        return Anthropic()
-    if "authorization" in headers:
-        return OpenAiResponses() if path == "v1/responses" else OpenAiChat()
-    return Weather()
+    def events(self, _: str, request: Json) -> list[Event]:
+        answer_id = new_id("response")
+        parts = [{"text": piece} for piece in self.said(request)]
+        if self.called(request):
+            parts = [self.last(request)]
+        events = [
+            event(self.answer([part], None, answer_id), is_text="text" in part and "thought" not in part, end="\r\n")
+            for part in [*self.thoughts(request), *parts]
+        ]
+        return [*events, event(self.answer([{"text": ""}], "STOP", answer_id), end="\r\n")]

@@ -6,7 +6,10 @@ ordinary means, so that it passes through any proxy unchanged:
 - the key: `up-limited-…` is answered 429, every other key is served;
 - the model: `stepwise` waits after each piece of text until it is told to go on (`POST /_step/{service}`),
   `cut` breaks off between two events of a stream, `cut-within` in the middle of one;
-- `tools` in the request: the answer calls the first of them, and says something when it has seen the result.
+- `tools` in the request: the answer calls the first of them, and says something when it has seen the result
+  (`Upstream.act` may be another play);
+- a JSON schema for the answer: the answer is JSON;
+- thinking: thoughts come first, and what is signed has to come back as it was.
 
 A request that the real API would refuse is refused (`contracts.py`).
 
@@ -19,7 +22,8 @@ from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-import dialects
+import endpoints
+from dialects import Act, Event, obliging
 
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "x-anthropic-api-key", "api-key", "x-proxy-key")
 CREDENTIAL_PARAMETERS = ("key", "api_key", "access_key")
@@ -37,7 +41,8 @@ class Upstream(ThreadingHTTPServer):
         self.hits: dict[str, list[str]] = defaultdict(list)
         """Upstream keys in the order they came, by service."""
         self.wrongs: list[str] = []
-        """What no upstream may ever see: the proxy key, or a credential too few or too many."""
+        """What no upstream may ever see: the proxy key, a credential too few or too many, or what it has to refuse."""
+        self.act: Act = obliging
         self.steps: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(0))
 
     @property
@@ -53,6 +58,7 @@ class Upstream(ThreadingHTTPServer):
         self.hits.clear()
         self.wrongs.clear()
         self.steps.clear()
+        self.act = obliging
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -77,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.step(path)
             return self.send(200, {})
         key = self.credential(parse_qs(url.query), body)
-        dialect = dialects.of(path, self.headers)
+        dialect = endpoints.of(self.command, path, self.headers, self.server.act)
         if key is None:
             return self.send(401, dialect.error(401))
         self.server.hits[service].append(key)
@@ -85,6 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(429, dialect.error(429), {"retry-after": "1"})
         request = json.loads(body) if body else {}
         if request and (problem := dialect.contract(request, self.headers)):
+            self.server.wrongs.append(f"{problem} in {self.command} {self.path}: {body.decode()}")
             return self.send(400, dialect.error(400, problem))
         model = dialect.model(path, request)
         if dialect.streams(path, request):
@@ -111,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def stream(self, service: str, model: str, events: list[dialects.Event]) -> None:
+    def stream(self, service: str, model: str, events: list[Event]) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")

@@ -1,40 +1,28 @@
 """`openai` for Node: each case of `openai_node.mjs` is one run of it."""
 
-import os
-import pathlib
-import subprocess
+import functools
 
+import node
 import pytest
 from conftest import Gateway
 from mock_upstream import Upstream
 
-SCRIPT = pathlib.Path(__file__).with_name("openai_node.mjs")
-
-
-def run(case: str, gateway: Gateway, upstream: Upstream, service: str = "openai", version: str = "/v1") -> None:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "BASE_URL": gateway.base_url(service) + version,
-        "PROXY_KEY": gateway.proxy_key,
-        "STEP_URL": f"{upstream.url}/_step/{service}",
-    }
-    done = subprocess.run(["node", SCRIPT, case], env=environment, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
+run = functools.partial(node.run, "openai_node.mjs")
 
 
 @pytest.mark.parametrize("version", ["", "/v1"])
 @pytest.mark.parametrize("case", ["text", "models"])
 def test_base_url(case: str, version: str, gateway: Gateway, upstream: Upstream) -> None:
-    run(case, gateway, upstream, version=version)
+    run(case, gateway, upstream, "openai", version)
 
 
 @pytest.mark.parametrize("case", ["stream", "tool", "cut", "cut-within"])
 def test_case(case: str, gateway: Gateway, upstream: Upstream) -> None:
-    run(case, gateway, upstream)
+    run(case, gateway, upstream, "openai")
 
 
 def test_a_wrong_proxy_key_is_an_authentication_error(gateway: Gateway, upstream: Upstream) -> None:
-    run("wrong-key", gateway, upstream)
+    run("wrong-key", gateway, upstream, "openai")
 
     assert not upstream.hits
 

@@ -10,6 +10,7 @@ import openai
 import pytest
 from conftest import FORMATS, Gateway
 from dialects import ARGUMENTS, TEXT
+from endpoints import TOKENS, VECTOR
 from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types
@@ -286,6 +287,44 @@ def test_models_are_listed(make: Make) -> None:
         ["text"],
         ["models/text"],
     )
+
+
+def test_a_model_is_found(make: Make) -> None:
+    client = make().client
+    found = client.models.get(model="text") if isinstance(client, genai.Client) else client.models.retrieve("text")
+
+    assert (getattr(found, "id", None) or found.name) in ("text", "models/text")
+
+
+@pytest.mark.parametrize("api", ["responses", "gemini"])
+def test_tokens_are_counted_for_anthropic(gateway: Gateway, api: str) -> None:
+    client = Messages(gateway.base_url(f"anthropic-on-{api}"), gateway.proxy_key).client
+    messages = [{"role": "user", "content": "hi"}]
+
+    assert client.beta.messages.count_tokens(model="text", system="be brief", messages=messages).input_tokens == TOKENS
+
+
+@pytest.mark.parametrize("api", ["responses", "anthropic"])
+def test_tokens_are_counted_for_gemini(gateway: Gateway, api: str) -> None:
+    client = Gemini(gateway.base_url(f"gemini-on-{api}"), gateway.proxy_key).client
+
+    assert client.models.count_tokens(model="text", contents="hi").total_tokens == TOKENS
+
+
+@pytest.mark.parametrize("client", ["openai", "responses"])
+def test_texts_are_embedded_for_openai(gateway: Gateway, client: str) -> None:
+    client = Chat(gateway.base_url(f"{client}-on-gemini"), gateway.proxy_key).client
+    vectors = client.embeddings.create(model="text", input=["a", "b"]).data
+
+    assert [vector.embedding for vector in vectors] == [VECTOR, VECTOR]
+
+
+@pytest.mark.parametrize("api", ["openai", "responses"])
+def test_texts_are_embedded_for_gemini(gateway: Gateway, api: str) -> None:
+    client = Gemini(gateway.base_url(f"gemini-on-{api}"), gateway.proxy_key).client
+    vectors = client.models.embed_content(model="text", contents=["a", "b"]).embeddings
+
+    assert [vector.values for vector in vectors] == [VECTOR, VECTOR]
 
 
 def test_what_is_lost_is_told(gateway: Gateway) -> None:

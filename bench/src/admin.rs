@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    fixture::{SLUG, UPSTREAM_KEYS},
+    fixture::{CHAT_SLUG, MESSAGES_SLUG, Route, SLUG, UPSTREAM_KEYS},
     wire::Head,
 };
 
@@ -34,19 +34,30 @@ impl Admin {
         Ok(admin)
     }
 
-    /// Registers the mock upstream with its keys.
-    pub(crate) fn register(&self, upstream: SocketAddr) -> Result<()> {
-        let id = self.add_config(SLUG, upstream)?;
-        self.add_keys(&id, &UPSTREAM_KEYS)
+    /// Registers the mock upstream with its keys, as a service of any REST API and as an LLM's, whose streams are of
+    /// this route.
+    pub(crate) fn register(&self, upstream: SocketAddr, chat: Route) -> Result<()> {
+        let mut ids = vec![self.add_config(SLUG, upstream)?];
+        for (slug, output_format) in [(CHAT_SLUG, "none"), (MESSAGES_SLUG, "anthropic")] {
+            ids.push(self.add(&json!({
+                "name": slug, "slug": slug, "config_type": "LLM", "is_active": true,
+                "target_base_url": format!("http://{upstream}{}", chat.path()),
+                "api_format": "openai_compatible", "output_format": output_format,
+            }))?);
+        }
+        ids.iter().try_for_each(|id| self.add_keys(id, &UPSTREAM_KEYS))
     }
 
-    /// Adds a service and says its id.
+    /// Adds a service of a REST API and says its id.
     pub(crate) fn add_config(&self, slug: &str, upstream: SocketAddr) -> Result<String> {
-        let config = json!({
+        self.add(&json!({
             "name": slug, "slug": slug, "config_type": "GENERIC", "is_active": true, "method": "ANY",
             "target_url": format!("http://{upstream}"), "api_key_location": "header", "api_key_name": "X-Api-Key",
-        });
-        let answer = self.call("POST", "/api/admin/proxy-configs", &config)?;
+        }))
+    }
+
+    fn add(&self, config: &Value) -> Result<String> {
+        let answer = self.call("POST", "/api/admin/proxy-configs", config)?;
         Ok(answer["id"].as_i64().context("a config without an id")?.to_string())
     }
 

@@ -51,8 +51,17 @@ pub(crate) enum Mode {
     Free,
     /// As in production, with room for so many open streams.
     Crowded(u32),
+    /// As in production, as one of several instances.
+    Sharing(Sharing),
     /// With one worker, under a tool that counts.
     Counted(Tool),
+}
+
+/// Where turns come from, and how many at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    pub(crate) redis: SocketAddr,
+    pub(crate) lease: u16,
 }
 
 /// A proxy that is ready.
@@ -112,7 +121,7 @@ impl Lab {
     fn command(&self, subject: Subject, mode: Mode, folder: &Path, address: SocketAddr) -> Result<Command> {
         let workers = if matches!(mode, Mode::Counted(_)) { 1 } else { WORKERS };
         let start = |program: &Path| match mode {
-            Mode::Free | Mode::Crowded(_) => Command::new(program),
+            Mode::Free | Mode::Crowded(_) | Mode::Sharing(_) => Command::new(program),
             Mode::Counted(tool) => tool.command(program, &folder.join(COUNTED)),
         };
         let template = match subject {
@@ -121,7 +130,11 @@ impl Lab {
             Subject::Rotator => {
                 let (binary, seed) = self.rotator.as_ref().context("the rotator was not prepared")?;
                 seed.copy_to(folder)?;
-                return Ok(rotator::configure(start(binary), folder, address, workers));
+                let mut command = rotator::configure(start(binary), folder, address, workers);
+                if let Mode::Sharing(sharing) = mode {
+                    rotator::share(&mut command, sharing);
+                }
+                return Ok(command);
             }
         };
         let connections = CONNECTIONS + if let Mode::Crowded(streams) = mode { 2 * streams } else { 0 };
@@ -161,7 +174,9 @@ impl Running {
             Mode::Counted(Tool::Strace) => {
                 *accounting::descendants(self.process.id())?.first().context("strace runs nothing")?
             }
-            Mode::Counted(Tool::Callgrind) | Mode::Free | Mode::Crowded(_) => self.process.id(),
+            Mode::Counted(Tool::Callgrind) | Mode::Free | Mode::Crowded(_) | Mode::Sharing(_) => {
+                self.process.id()
+            }
         };
         self.process.terminate(pid)?;
         tool.total(&fs::read_to_string(self.folder.path().join(COUNTED))?)

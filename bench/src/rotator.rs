@@ -13,7 +13,9 @@ use tempfile::TempDir;
 use crate::{
     admin::{self, Admin, PASSWORD},
     fixture::PROXY_KEY,
+    lab::Sharing,
     process::{Process, free_address},
+    scenario,
 };
 
 /// The binary under test.
@@ -31,7 +33,7 @@ impl Seed {
         let mut process =
             Process::server(BINARY, &mut configure(Command::new(binary), folder.path(), address, 1), &log)?;
         process.wait_for(&log, || admin::is_ready(address))?;
-        Admin::login(address)?.register(upstream)?;
+        Admin::login(address)?.register(upstream, scenario::CHAT)?;
         let pid = process.id();
         process.terminate(pid)?;
         Ok(Self(folder))
@@ -56,6 +58,29 @@ pub(crate) fn find_binary() -> Result<PathBuf> {
         binary.display()
     );
     Ok(binary)
+}
+
+/// Whether the binary knows Redis.
+pub(crate) fn is_enterprise() -> Result<bool> {
+    let version = Command::new(find_binary()?).arg("--version").output()?;
+    Ok(String::from_utf8_lossy(&version.stdout).contains("enterprise"))
+}
+
+/// The counter of turns of the only service, where an instance shares them.
+pub(crate) fn turns_name(lease: u16) -> String {
+    format!("{}{{1}}:turns", prefix(lease))
+}
+
+/// Lets a configured instance take its turns from Redis. Those that take as many at a time would rotate as one.
+pub(crate) fn share(command: &mut Command, Sharing { redis, lease }: Sharing) {
+    command
+        .env("REDIS_URL", format!("redis://{redis}"))
+        .env("REDIS_PREFIX", prefix(lease))
+        .env("ROTATION_LEASE", lease.to_string());
+}
+
+fn prefix(lease: u16) -> String {
+    format!("lease-{lease}:")
 }
 
 /// Sets everything that must be set, and leaves the rest as users get it. The command may be a tool's that starts the

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    fixture::{self, EVENT, PROXY_KEY, Route, UPSTREAM_KEY_PREFIX},
+    fixture::{self, CHAT_END, EVENT, PROXY_KEY, Route, UPSTREAM_KEY_PREFIX},
     wire::Head,
 };
 
@@ -29,6 +29,7 @@ const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\
 struct Answers {
     plain: Vec<u8>,
     event: Vec<u8>,
+    chat_end: Vec<u8>,
 }
 
 /// Serves until standard input ends, so that it never outlives the harness. Prints its address first.
@@ -69,7 +70,10 @@ async fn connection(mut socket: TcpStream, answers: &Answers) -> Result<()> {
                 time::sleep(Duration::from_millis(ms)).await;
                 socket.write_all(&answers.plain).await?;
             }
-            Route::Stream { events, gap_ms } => stream(&mut socket, answers, events, gap_ms).await?,
+            Route::Stream { events, gap_ms } => stream(&mut socket, answers, &[], events, gap_ms).await?,
+            Route::Chat { events, gap_ms } => {
+                stream(&mut socket, answers, &answers.chat_end, events, gap_ms).await?;
+            }
             Route::Idle => {
                 socket.write_all(STREAM_HEAD.as_bytes()).await?;
                 socket.write_all(&answers.event).await?;
@@ -90,7 +94,10 @@ async fn request(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<Option<Rou
         }
         filled += read;
         let Some(head) = Head::parse(&buffer[..filled])? else { continue };
-        let key = head.header("x-api-key").unwrap_or_default();
+        let key = head
+            .header("x-api-key")
+            .or_else(|| head.header("authorization")?.strip_prefix("Bearer "))
+            .unwrap_or_default();
         ensure!(key.starts_with(UPSTREAM_KEY_PREFIX), "the proxy did not put an upstream key on the request");
         ensure!(head.header("x-proxy-key") != Some(PROXY_KEY), "the proxy let its own key through");
         let route = Route::from_path(head.second_word()).context("a path that nobody asks for")?;
@@ -105,7 +112,13 @@ async fn request(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<Option<Rou
     }
 }
 
-async fn stream(socket: &mut TcpStream, answers: &Answers, events: usize, gap_ms: u64) -> Result<()> {
+async fn stream(
+    socket: &mut TcpStream,
+    answers: &Answers,
+    end: &[u8],
+    events: usize,
+    gap_ms: u64,
+) -> Result<()> {
     // A timer must not have a period of nothing; without gaps it is not awaited.
     let mut gap = time::interval(Duration::from_millis(gap_ms.max(1)));
     gap.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -117,6 +130,7 @@ async fn stream(socket: &mut TcpStream, answers: &Answers, events: usize, gap_ms
             gap.tick().await;
         }
     }
+    socket.write_all(end).await?;
     socket.write_all(b"0\r\n\r\n").await?;
     Ok(())
 }
@@ -128,7 +142,7 @@ impl Answers {
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let event = format!("{:x}\r\n{EVENT}\r\n", EVENT.len());
-        Self { plain: plain.into_bytes(), event: event.into_bytes() }
+        let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len()).into_bytes();
+        Self { plain: plain.into_bytes(), event: chunk(EVENT), chat_end: chunk(CHAT_END) }
     }
 }

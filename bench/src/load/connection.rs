@@ -18,7 +18,7 @@ pub(super) struct Connection {
     socket: TcpStream,
     buffer: Vec<u8>,
     request: Vec<u8>,
-    body_len: usize,
+    body_len: Option<usize>,
 }
 
 /// When an answer came, counted from the request.
@@ -41,7 +41,7 @@ impl Connection {
             socket,
             buffer: vec![0; 4096],
             request: endpoint.request(route),
-            body_len: route.body_len(),
+            body_len: endpoint.body_len(route),
         })
     }
 
@@ -55,7 +55,8 @@ impl Connection {
             received += body.feed(&self.buffer[..read])?;
         }
         let total = start.elapsed();
-        ensure!(received == self.body_len, "{received} bytes of body instead of {}", self.body_len);
+        let expected = self.body_len.unwrap_or(received);
+        ensure!(received == expected, "{received} bytes of body instead of {expected}");
         Ok(Timing { first_byte, total })
     }
 

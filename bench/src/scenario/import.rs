@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 
 use crate::{
     admin::Admin,
-    fixture::Endpoint,
     lab::{Lab, Mode, Subject},
     report::{Amount, Row, Section},
     rotator, targets,
@@ -19,7 +18,7 @@ pub(super) fn run(lab: &Lab) -> Result<Section> {
         Section::new("Many keys", "100 000 keys are added in one batch call of the admin API, then listed.");
     let running = lab.start(Subject::Rotator, Mode::Free)?;
     let admin = Admin::login(running.address)?;
-    let (Endpoint::Direct(upstream) | Endpoint::Proxied(upstream)) = lab.direct();
+    let upstream = lab.direct().address();
     let config = admin.add_config("many", upstream)?;
     let keys: Vec<String> = (0..KEYS).map(|n| format!("sk-many-{n:024x}")).collect();
 

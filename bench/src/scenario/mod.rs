@@ -6,6 +6,7 @@ mod latency;
 mod memory;
 mod picks;
 mod requests;
+mod sharing;
 mod start;
 mod streams;
 mod translations;
@@ -14,6 +15,7 @@ mod turns;
 use anyhow::Result;
 
 pub(crate) use counts::per_request;
+pub(crate) use streams::CHAT;
 
 use crate::{
     lab::{Lab, Subject},
@@ -41,6 +43,8 @@ pub(crate) enum Scenario {
     Start,
     /// Many keys at once.
     Import,
+    /// Turns from Redis.
+    Sharing,
 }
 
 /// How much is measured.
@@ -72,11 +76,12 @@ impl Scenario {
             Self::Translations => translations::run(),
             Self::Start => start::run(effort),
             Self::Import => import::run(lab),
+            Self::Sharing => sharing::run(lab, effort),
         }
     }
 
     /// Whether it is a question about us alone.
     pub(crate) fn needs_rotator(self) -> bool {
-        matches!(self, Self::Start | Self::Import)
+        matches!(self, Self::Start | Self::Import | Self::Sharing)
     }
 }

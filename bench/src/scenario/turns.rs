@@ -52,6 +52,14 @@ pub(super) fn take(running: &[Running], rounds: usize, plan: impl Fn(&Running) -
 }
 
 impl Turns {
+    /// A figure of each round, by subject.
+    pub(super) fn figures(&self, figure: impl Fn(f64, &Outcome) -> f64) -> Vec<Vec<f64>> {
+        let of = |rounds: &Vec<(f64, Outcome)>| {
+            rounds.iter().map(|(cpu, outcome)| figure(*cpu, outcome)).collect()
+        };
+        self.rounds.iter().map(of).collect()
+    }
+
     /// One row per subject and base: a figure of each round, the median of its ratios, and the target for us.
     pub(super) fn rows(
         &self,
@@ -60,9 +68,7 @@ impl Turns {
         figure: impl Fn(f64, &Outcome) -> f64,
         target: impl Fn(Subject) -> Option<Target>,
     ) -> Vec<Row> {
-        let values: Vec<Vec<f64>> = (self.rounds.iter())
-            .map(|rounds| rounds.iter().map(|(cpu, outcome)| figure(*cpu, outcome)).collect())
-            .collect();
+        let values = self.figures(figure);
         let mut rows = Vec::new();
         for (index, subject) in self.subjects.iter().enumerate() {
             let amount = Amount(stats::median(values[index].iter().copied()), unit);
