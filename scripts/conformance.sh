@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 binary=$(realpath -m "${API_KEY_ROTATOR_BIN:-target/debug/api-key-rotator}")
 venv=$PWD/target/conformance/venv
+older=$PWD/target/conformance/older
 
 # Runs "$@" when the files before "--" have changed since it last succeeded.
 once_per_version() {
@@ -29,6 +30,14 @@ install_python_sdks() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r conformance/requirements.txt
 }
 
+install_older_sdks() {
+    local sdk
+    rm -rf "$older"
+    while read -r sdk; do
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$older/$sdk" "$sdk"
+    done < <(grep -v '^#' conformance/older_sdks.txt)
+}
+
 install_node_sdks() {
     npm ci --prefix conformance --silent --no-audit --no-fund
 }
@@ -39,9 +48,11 @@ if [[ ! -x $binary ]]; then
 fi
 mkdir -p target/conformance
 once_per_version target/conformance/python.stamp conformance/requirements.txt -- install_python_sdks
+once_per_version target/conformance/older.stamp conformance/older_sdks.txt -- install_older_sdks
 once_per_version conformance/node_modules/.stamp conformance/package.json conformance/package-lock.json -- install_node_sdks
 
 # A clean environment: no proxy, key or base URL of the machine's owner may reach the SDKs.
 cd conformance
-exec env -i PATH="$PATH" HOME="$HOME" API_KEY_ROTATOR_BIN="$binary" PYTHONDONTWRITEBYTECODE=1 \
+exec env -i PATH="$PATH" HOME="$HOME" API_KEY_ROTATOR_BIN="$binary" OLDER_SDKS="$older" \
+    AGENTS="${AGENTS:-}" PYTHONDONTWRITEBYTECODE=1 \
     "$venv/bin/python" -m pytest "$@"

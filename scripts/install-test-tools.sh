@@ -12,8 +12,12 @@ need curl curl
 need jq jq
 need valgrind valgrind
 need strace strace
+need mariadb-install-db mariadb-server-core
+need my_print_defaults mariadb-client-core
+need redis-server redis-server
 need node nodejs
 need npm npm
+[[ -n ${CHROMIUM:-} ]] || need chromium chromium
 need python3 python3
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 
@@ -29,9 +33,8 @@ if ((${#missing[@]})); then
 fi
 
 node_version=$(node --version)
-node_major=${node_version#v}
-if ((${node_major%%.*} < 20)); then
-    echo "the SDK tests need Node 20 or later, this is $node_version: see https://nodejs.org/en/download" >&2
+if [[ $(printf 'v20.19.0\n%s\n' "$node_version" | sort --version-sort | head --lines 1) != v20.19.0 ]]; then
+    echo "the panel and the SDK tests need Node 20.19 or later, this is $node_version: see https://nodejs.org/en/download" >&2
     exit 1
 fi
 if ! command -v cargo >/dev/null; then
