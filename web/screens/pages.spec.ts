@@ -8,13 +8,16 @@ const PAGES: { name: string; path: string; small?: boolean; prepare?: (page: Pag
   { name: "overview", path: "/", small: true, prepare: (page) => expect(page.locator("canvas").first()).toBeVisible() },
   { name: "services", path: "/services", small: true },
   { name: "keys", path: "/services/1", small: true },
+  { name: "key-import", path: "/services/1", prepare: openImport },
   { name: "service-editor", path: "/services", prepare: openEditor },
+  { name: "rules", path: "/services", prepare: openRules },
   { name: "requests", path: "/requests", small: true },
   { name: "request", path: "/requests", prepare: (page) => page.locator("tbody button").first().click() },
   { name: "playground", path: "/playground" },
   { name: "connect", path: "/connect", small: true },
   { name: "proxy-keys", path: "/proxy-keys" },
   { name: "audit", path: "/audit" },
+  { name: "instances", path: "/instances", small: true },
   { name: "settings", path: "/settings", small: true },
   { name: "reference", path: "/reference" },
 ];
@@ -31,6 +34,25 @@ test.afterAll(() => world.stop());
 async function openEditor(page: Page) {
   await page.getByTestId("new-service").click();
   await page.getByTestId("preset-openai").click();
+}
+
+/** One key twice, one that is there already and one that cannot be a key: the preview tells them apart. */
+async function openImport(page: Page) {
+  await page.getByTestId("add-keys").click();
+  await page.getByRole("dialog").getByRole("textbox").first().fill("sk-proj-new-0001-abcdefgh\nsk-proj-new-0002-abcdefgh\nsk-proj-new-0001-abcdefgh\nsk-ключ");
+  await expect(page.getByTestId("import-preview")).toContainText("2");
+}
+
+/** A rule of the operator's own, and what it makes of an answer. */
+async function openRules(page: Page) {
+  await openEditor(page);
+  await page.getByRole("button", { name: /Rules for answers|应答规则/ }).click();
+  await page.getByTestId("add-rule").click();
+  await page.locator("#rule-0-name").fill("out of credit");
+  await page.locator("#rule-0-status").fill("402");
+  await page.locator("#tested-status").fill("402");
+  await page.getByTestId("test-rules").click();
+  await page.getByTestId("verdict").scrollIntoViewIfNeeded();
 }
 
 async function shoot(page: Page, name: string, fullPage: boolean) {

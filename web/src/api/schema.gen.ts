@@ -319,7 +319,8 @@ export interface paths {
          *     (`UPSTREAM_ADDRESS_POLICY`) are not called.
          *
          *     Of several instances the one that leads sends. The same thing is told at most once in five minutes, with all that has
-         *     come together since; only a service that runs out of keys is told of at once.
+         *     come together since; that a service has run out of keys does not wait for what was told of it before. How many keys can
+         *     be used is told when it has been so for 15 seconds.
          */
         put: operations["replaceNotifications"];
         post?: never;
