@@ -31,7 +31,7 @@ test(`${KEYS} keys`, async ({ page }) => {
   let last = "";
   await page.getByTestId("import").click();
   while (!(await page.getByTestId("import-report").isVisible())) {
-    const percent = (await page.getByRole("progressbar").getAttribute("aria-valuenow").catch(() => null)) ?? "";
+    const percent = (await page.getByRole("progressbar").getAttribute("aria-valuenow", { timeout: 200 }).catch(() => null)) ?? "";
     if (percent !== last) seen.push(`${percent}% ${((Date.now() - began) / 1000).toFixed(1)} s`);
     last = percent;
     await page.waitForTimeout(50);
