@@ -2,6 +2,7 @@
 # Runs a command with the servers that some tests need, such as `scripts/with-servers.sh cargo test`, and ends them
 # afterwards. Each server has a script in test-servers/, and a variable in which tests find its address.
 set -euo pipefail
+shopt -s nullglob
 
 servers=$(dirname "$(realpath "$0")")/test-servers
 folder=$(mktemp --directory)

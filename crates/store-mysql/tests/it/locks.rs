@@ -9,15 +9,16 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::Scratch;
 
-/// Waits until a statement in this database waits for another transaction. MySQL says so. MariaDB would too, but one in
-/// which other tests drop their tables at that moment can end of it: a statement of 0.2 s is taken for one that waits.
+/// Waits until a statement in this database waits for another transaction. MySQL says so, and looks anew only if nobody
+/// has asked for a tenth of a second. MariaDB would too, but one in which other tests drop their tables at that moment can
+/// end of it: a statement of 0.2 s is taken for one that waits.
 async fn until_somebody_waits(conn: &mut Conn) {
     let sql = "SELECT count(*) FROM information_schema.processlist p
                /*!80000 JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id */
                WHERE p.db = database() AND p.id <> connection_id() AND p.command <> 'Sleep'
                /*!80000 AND t.trx_state = 'LOCK WAIT' */ /*M! AND p.time_ms >= 200 */";
     while conn.query_first::<i64, _>(sql).await.unwrap() == Some(0) {
-        sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(150)).await;
     }
 }
 
