@@ -149,7 +149,7 @@ many-keys: panel ## Measure the panel with 100 000 keys of one service
 
 # ---- Upkeep ----
 
-screenshots: panel ## Take docs/images anew: every page of the panel, in both themes and languages (needs pngquant)
+screenshots: panel ## Take docs/images anew: every page of the panel, in both themes and languages (needs pngquant, and a font with Chinese)
 	cargo build --locked --package server-bin
 	API_KEY_ROTATOR_BIN=$(abspath $(TARGET))/debug/api-key-rotator SCREENSHOTS=$(abspath $(TARGET))/screenshots npm --prefix web run screens --silent -- pages
 	scripts/keep-screenshots.sh $(TARGET)/screenshots

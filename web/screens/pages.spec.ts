@@ -45,7 +45,9 @@ async function openImport(page: Page) {
 
 /** A rule of the operator's own, and what it makes of an answer. */
 async function openRules(page: Page) {
-  await openEditor(page);
+  // The last is the oldest, and what can be done to it is at the end of its row.
+  await page.locator("tbody tr").last().locator("button").last().click();
+  await page.getByRole("menuitem").first().click();
   await page.getByRole("button", { name: /Rules for answers|应答规则/ }).click();
   await page.getByTestId("add-rule").click();
   await page.locator("#rule-0-name").fill("out of credit");
