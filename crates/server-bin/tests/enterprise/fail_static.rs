@@ -19,30 +19,40 @@ const SOME: usize = 100;
 const REFUSED_IN: Duration = Duration::from_secs(6);
 
 #[test]
-fn no_request_fails_whatever_befalls_redis() {
+fn no_request_of_three_instances_fails_whatever_befalls_their_redis() {
     let (mut redis, folder, port) = (RedisServer::start(), Folder::new(), shared_port());
     let url = redis.url();
     let mut variables = at(&port, "redis_faults");
     variables.push(("REDIS_URL", &url));
-    let server = folder.serve(&variables);
-    let upstream = format!("http://{}", start(Manner::Friendly));
-    server.sign_in(PASSWORD).unwrap().add_service("echo", &upstream, "sk-upstream-key-1");
-    let load = Load::start(server.address);
+    let servers = [(); 3].map(|()| folder.serve(&variables));
+    let admin = servers[0].sign_in(PASSWORD).unwrap();
+    admin.add_service("echo", &format!("http://{}", start(Manner::Friendly)), "sk-upstream-key-1");
+    let made = admin.call("POST", "/proxy-keys", &json!({ "name": "team" })).1;
+    let shown = [("x-proxy-key", made["key"].as_str().unwrap())];
+    let all_answer =
+        |status| servers.iter().all(|server| server.call("GET", "/proxy/echo/any", &shown, "").0 == status);
+    until(|| all_answer(200));
+    let loads = servers.each_ref().map(|server| Load::start(server.address));
+    let serve_more = || loads.iter().for_each(|load| load.serve_more(SOME));
 
-    load.serve_more(SOME);
+    serve_more();
     redis.pause();
-    load.serve_more(SOME);
+    serve_more();
     redis.resume();
-    load.serve_more(SOME);
+    serve_more();
     redis.kill();
-    load.serve_more(SOME);
+    serve_more();
     redis.restart();
-    load.serve_more(SOME);
+    serve_more();
     redis.command(&["CLIENT", "KILL", "TYPE", "normal"]);
-    load.serve_more(SOME);
+    serve_more();
 
-    assert_eq!(load.end(), 0);
-    until(|| server.get("/readyz").1.contains("\"ok\""));
+    until(|| servers.iter().all(|server| server.get("/readyz").1.contains("\"ok\"")));
+    let path = format!("/proxy-keys/{}", made["proxy_key"]["id"]);
+    assert_eq!(admin.call("DELETE", &path, &Value::Null).0, 204);
+    until(|| all_answer(401));
+    serve_more();
+    assert_eq!(loads.map(Load::end), [0; 3]);
 }
 
 /// A write is refused soon.
