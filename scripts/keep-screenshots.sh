@@ -9,7 +9,7 @@ for picture in "$from"/*.png; do
     name=$(basename "$picture")
     case $name in
     whole-* | *-3840-*) ;;
-    *) pngquant --force --speed 1 --quality 40-80 --strip --output "docs/images/$name" 64 "$picture" ;;
+    *) pngquant --force --speed 1 --quality 40-80 --strip --output "docs/images/$name" 128 "$picture" ;;
     esac
 done
 du -sh docs/images
