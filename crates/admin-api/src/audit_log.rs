@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use rotator_core::store::AuditEntry;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -46,8 +47,9 @@ struct AuditItem {
     /// To which proxy config or key.
     #[schema(required)]
     object_id: Option<i64>,
-    /// A short text such as "100 keys added".
-    detail: String,
+    /// What else there is to say of it, by name; never a key.
+    #[schema(value_type = HashMap<String, Value>, example = json!({ "added": 100, "duplicates": 2 }))]
+    detail: Map<String, Value>,
     /// The request that asked for it.
     request_id: String,
 }
@@ -73,6 +75,6 @@ pub(crate) async fn list(
 impl From<AuditEntry> for AuditItem {
     fn from(entry: AuditEntry) -> Self {
         let AuditEntry { at, actor, address, action, object_id, detail, request_id } = entry;
-        Self { at, actor, address, action, object_id, detail, request_id }
+        Self { at, actor, address, action, object_id, detail: detail.0, request_id }
     }
 }

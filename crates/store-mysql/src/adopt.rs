@@ -6,9 +6,9 @@
 
 use mysql_async::Row;
 use rotator_core::{
-    adoption::{self, AdoptedConfig, OldConfig, OldKey, Takeover},
+    adoption::{AdoptedConfig, OldConfig, OldKey, Takeover},
     model::{ConfigId, ConfigSpec},
-    store::{Adoption, Change},
+    store::{Adoption, AuditAction, Change},
     vault::Vault,
 };
 
@@ -90,7 +90,7 @@ async fn copy(conn: &mut Session, vault: &Vault, options: &OpenOptions) -> Resul
     }
     let keys: Vec<_> = keys.iter().map(|(row, key)| (*row, key)).collect();
     keys::insert(conn, vault, &keys, by.at).await?;
-    audit::note(conn, "database.adopt", None, &report.to_string(), &by).await?;
+    audit::note(conn, &AuditAction::DatabaseAdopted(report.to_string()), &by).await?;
     settings::put(conn, settings::ADOPTED, "1").await?;
     conn.run("COMMIT").await?;
     Ok(report)
@@ -122,7 +122,7 @@ async fn write(conn: &mut Session, vault: &Vault, config: &AdoptedConfig, by: &C
         vouch(conn, vault, *id, &spec).await?;
     }
     if let Some(note) = note {
-        audit::note(conn, adoption::CONFIG_ACTION, Some(id.0), note, by).await?;
+        audit::note(conn, &AuditAction::ConfigAdopted(*id, note.clone()), by).await?;
     }
     Ok(())
 }

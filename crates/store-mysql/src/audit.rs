@@ -1,7 +1,7 @@
 //! The audit log.
 
 use mysql_async::{Params, Row, Value, params};
-use rotator_core::store::{AuditEntry, Change, StoreError};
+use rotator_core::store::{AuditAction, AuditDetail, AuditEntry, Change, StoreError};
 
 use crate::{
     connection::Session,
@@ -10,21 +10,16 @@ use crate::{
     transfer::unless_there,
 };
 
-/// Notes a change, in the transaction that makes it. `detail` never holds a key.
-pub(crate) async fn note(
-    tx: &mut Session,
-    action: &str,
-    object_id: Option<i64>,
-    detail: &str,
-    by: &Change,
-) -> Result<(), Fault> {
+/// Notes what is done, in the transaction that does it.
+pub(crate) async fn note(tx: &mut Session, action: &AuditAction, by: &Change) -> Result<(), Fault> {
+    let (name, object_id) = action.parts();
     tx.execute(
         "INSERT INTO audit_log (at, actor, address, action, object_id, detail, request_id)
          VALUES (:at, :actor, :address, :action, :object_id, :detail, :request_id)",
         params! {
             "at" => by.at.as_millisecond(), "actor" => &by.actor,
-            "address" => by.address.map(|address| address.to_string()), "action" => action,
-            "object_id" => object_id, "detail" => detail, "request_id" => &by.request_id,
+            "address" => by.address.map(|address| address.to_string()), "action" => name,
+            "object_id" => object_id, "detail" => action.detail().to_string(), "request_id" => &by.request_id,
         },
     )
     .await
@@ -50,7 +45,7 @@ pub(crate) async fn import(tx: &mut Session, entries: &[(i64, AuditEntry)]) -> R
             entry.address.map(|address| address.to_string()).into(),
             entry.action.as_str().into(),
             entry.object_id.into(),
-            entry.detail.as_str().into(),
+            entry.detail.to_string().into(),
             entry.request_id.as_str().into(),
         ]);
     }
@@ -68,7 +63,7 @@ pub(crate) fn entry(row: &Row) -> Result<AuditEntry, Fault> {
         address: get::<Option<String>>(row, "address")?.and_then(|address| address.parse().ok()),
         action: get(row, "action")?,
         object_id: get(row, "object_id")?,
-        detail: get(row, "detail")?,
+        detail: AuditDetail::parse(&get::<String>(row, "detail")?),
         request_id: get(row, "request_id")?,
     })
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mysql_async::{Params, Value, params};
 use rotator_core::{
     model::{ConfigFields, ConfigId, ConfigSpec, ConfigType, ProxyConfig},
-    store::{Change, ConfigQuery, ConfigSummary, Page, StoreError},
+    store::{AuditAction, Change, ConfigQuery, ConfigSummary, Page, StoreError},
     vault::Vault,
 };
 
@@ -96,7 +96,7 @@ pub(crate) async fn insert(
     let at = rows::stored(by.at);
     let id = insert_fields(tx, None, &ConfigFields::from(spec), at, at).await.map_err(slug_conflict)?;
     vouch(tx, vault, id, spec).await?;
-    audit::note(tx, "config.create", Some(id.0), &named(spec), by).await?;
+    audit::note(tx, &AuditAction::ConfigCreated(id, spec.name.clone(), spec.slug.to_string()), by).await?;
     Ok(ProxyConfig { id, spec: spec.clone(), created_at: at, updated_at: at })
 }
 
@@ -177,7 +177,7 @@ pub(crate) async fn replace(
     .await
     .map_err(slug_conflict)?;
     vouch(tx, vault, id, spec).await?;
-    audit::note(tx, "config.update", Some(id.0), &named(spec), by).await?;
+    audit::note(tx, &AuditAction::ConfigUpdated(id, spec.name.clone(), spec.slug.to_string()), by).await?;
     Ok(ProxyConfig { id, spec: spec.clone(), created_at, updated_at })
 }
 
@@ -192,8 +192,7 @@ pub(crate) async fn set_active(
     if tx.execute(sql, (active, by.at.as_millisecond(), id.0)).await? == 0 {
         return Err(StoreError::NotFound);
     }
-    let detail = if active { "switched on" } else { "switched off" };
-    Ok(audit::note(tx, "config.status", Some(id.0), detail, by).await?)
+    Ok(audit::note(tx, &AuditAction::ConfigSwitched(id, active), by).await?)
 }
 
 /// Deletes a config, its keys and its error samples.
@@ -203,11 +202,7 @@ pub(crate) async fn delete(tx: &mut Session, id: ConfigId, by: &Change) -> Resul
     keys::delete_every(tx, id).await?;
     samples::delete_of(tx, id).await?;
     tx.execute("DELETE FROM proxy_configs WHERE id = ?", (id.0,)).await?;
-    Ok(audit::note(tx, "config.delete", Some(id.0), &format!("'{name}' and its keys"), by).await?)
-}
-
-fn named(spec: &ConfigSpec) -> String {
-    format!("'{}' at {}", spec.name, spec.slug)
+    Ok(audit::note(tx, &AuditAction::ConfigDeleted(id, name), by).await?)
 }
 
 /// The slug is the only unique column an admin writes.

@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 use mysql_async::{Params, Value};
 use rotator_core::{
-    model::{ApiKey, ConfigId, KeyId, KeyState, QuotaGroup, Weight},
+    model::{ApiKey, ConfigId, KeyId, QuotaGroup, Weight},
     secret::Secret,
-    store::{AddedKeys, Change, KeyFilter, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
+    store::{
+        AddedKeys, AuditAction, Change, KeyFilter, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page,
+        StoreError,
+    },
     vault::{Row as SealedRow, Vault},
 };
 
@@ -157,8 +160,8 @@ pub(crate) async fn add(
     let rows: Vec<_> = ids.iter().map(|key| SealedRow { config, key: *key }).zip(new).collect();
     insert(tx, vault, &rows, by.at).await?;
     let added = AddedKeys { duplicates: (keys.len() - ids.len()) as u64, ids };
-    let detail = format!("{} keys added, {} there already", added.ids.len(), added.duplicates);
-    audit::note(tx, "key.create", Some(config.0), &detail, by).await?;
+    let action = AuditAction::KeysAdded { config, added: added.ids.len(), duplicates: added.duplicates };
+    audit::note(tx, &action, by).await?;
     Ok(added)
 }
 
@@ -258,7 +261,7 @@ pub(crate) async fn update(
     )
     .await?;
     let key = get_one(tx, vault, id).await?.ok_or(StoreError::NotFound)?;
-    audit::note(tx, "key.update", Some(id.0), &patch.summary(), by).await?;
+    audit::note(tx, &AuditAction::KeyUpdated(id, patch.clone()), by).await?;
     Ok(key)
 }
 
@@ -277,8 +280,7 @@ pub(crate) async fn set_active(
         let sql = format!("UPDATE api_keys SET is_active = ? WHERE id IN ({})", list_of(piece));
         tx.execute(&sql, (active,)).await?;
     }
-    let detail = format!("{} keys switched {}", ids.len(), if active { "on" } else { "off" });
-    audit::note(tx, "keys.update", Some(config.0), &detail, by).await?;
+    audit::note(tx, &AuditAction::KeysSwitched(config, ids.len(), active), by).await?;
     Ok(ids)
 }
 
@@ -287,7 +289,7 @@ pub(crate) async fn delete(tx: &mut Session, id: KeyId, by: &Change) -> Result<(
     let row = tx.row("SELECT proxy_config_id FROM api_keys WHERE id = ? FOR UPDATE", (id.0,)).await?;
     let config: i64 = get(&row.ok_or(StoreError::NotFound)?, "proxy_config_id")?;
     tx.execute("DELETE FROM api_keys WHERE id = ?", (id.0,)).await?;
-    Ok(audit::note(tx, "key.delete", Some(id.0), &format!("of config {config}"), by).await?)
+    Ok(audit::note(tx, &AuditAction::KeyDeleted(id, ConfigId(config)), by).await?)
 }
 
 /// Deletes some of a config's keys.
@@ -299,11 +301,7 @@ pub(crate) async fn delete_of(
 ) -> Result<u64, StoreError> {
     configs::lock(tx, config).await?;
     let deleted = delete_where(tx, &Condition::of(config, filter)).await?;
-    let which = filter.state.map_or("keys", |state| match state {
-        KeyState::Active => "active keys",
-        KeyState::Disabled => "disabled keys",
-    });
-    audit::note(tx, "keys.delete", Some(config.0), &format!("{deleted} {which} deleted"), by).await?;
+    audit::note(tx, &AuditAction::KeysDeleted(config, deleted, filter.state), by).await?;
     Ok(deleted)
 }
 

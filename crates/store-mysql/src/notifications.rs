@@ -2,7 +2,7 @@
 
 use rotator_core::{
     notifications::Notifications,
-    store::{Change, StoreError},
+    store::{AuditAction, Change, StoreError},
     vault::Vault,
 };
 
@@ -24,8 +24,7 @@ pub(crate) async fn replace(
     by: &Change,
 ) -> Result<(), StoreError> {
     put(tx, vault, notifications).await?;
-    let detail = format!("{} webhooks written", notifications.webhooks.len());
-    Ok(audit::note(tx, "notifications.update", None, &detail, by).await?)
+    Ok(audit::note(tx, &AuditAction::NotificationsReplaced(notifications.webhooks.len()), by).await?)
 }
 
 /// Writes them, and nothing into the audit log.

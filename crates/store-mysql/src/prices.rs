@@ -2,7 +2,7 @@
 
 use rotator_core::{
     prices::PriceRow,
-    store::{Change, StoreError},
+    store::{AuditAction, Change, StoreError},
 };
 
 use crate::{audit, connection::Session, error::Fault, settings};
@@ -17,7 +17,7 @@ pub(crate) async fn get(tx: &mut Session) -> Result<Vec<PriceRow>, StoreError> {
 /// Replaces them all.
 pub(crate) async fn replace(tx: &mut Session, rows: &[PriceRow], by: &Change) -> Result<(), StoreError> {
     put(tx, rows).await?;
-    Ok(audit::note(tx, "prices.update", None, &format!("{} prices written", rows.len()), by).await?)
+    Ok(audit::note(tx, &AuditAction::PricesReplaced(rows.len()), by).await?)
 }
 
 /// Writes them, and nothing into the audit log.

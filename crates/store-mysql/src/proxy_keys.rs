@@ -6,7 +6,7 @@ use rotator_core::{
     access::sha256_of,
     model::{ProxyKey, ProxyKeyId, ProxyKeySpec},
     secret::Secret,
-    store::{Change, StoreError, StoredProxyKey},
+    store::{AuditAction, Change, StoreError, StoredProxyKey},
     vault::Vault,
 };
 
@@ -81,7 +81,7 @@ pub(crate) async fn insert(
     .map_err(taken)?;
     let id = ProxyKeyId(tx.last_id());
     let key = put_terms(tx, vault, id, spec).await?;
-    audit::note(tx, "proxy_key.create", Some(id.0), &spec.name, by).await?;
+    audit::note(tx, &AuditAction::ProxyKeyCreated(id, spec.name.clone()), by).await?;
     Ok(key)
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn replace(
     by: &Change,
 ) -> Result<ProxyKey, StoreError> {
     let key = put_terms(tx, vault, id, spec).await?;
-    audit::note(tx, "proxy_key.update", Some(id.0), &spec.name, by).await?;
+    audit::note(tx, &AuditAction::ProxyKeyUpdated(id, spec.name.clone()), by).await?;
     Ok(key)
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn delete(tx: &mut Session, id: ProxyKeyId, by: &Change) -> Res
     if tx.execute("DELETE FROM proxy_keys WHERE id = ?", (id.0,)).await? == 0 {
         return Err(StoreError::NotFound);
     }
-    Ok(audit::note(tx, "proxy_key.delete", Some(id.0), "", by).await?)
+    Ok(audit::note(tx, &AuditAction::ProxyKeyDeleted(id), by).await?)
 }
 
 /// Notes when they were last shown.

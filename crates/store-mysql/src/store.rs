@@ -192,8 +192,7 @@ impl Store for MySqlStore {
     }
 
     async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError> {
-        let ((name, object_id), detail) = (action.parts(), action.detail());
-        self.database()?.write(async |tx| Ok(audit::note(tx, name, object_id, &detail, by).await?)).await
+        self.database()?.write(async |tx| Ok(audit::note(tx, &action, by).await?)).await
     }
 
     async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use mysql_async::{Params, Value};
 use rotator_core::{
     model::{ApiKey, ConfigFields, KeyId, ProxyConfig},
-    store::{Change, StoreError},
-    transfer::{AUDIT_ACTION, Export, Extent, Holdings, PIECE, Part, Piece, Settings, StoreId, Transfer},
+    store::{AuditAction, Change, StoreError},
+    transfer::{Export, Extent, Holdings, PIECE, Part, Piece, Settings, StoreId, Transfer},
     vault::{Row as SealedRow, Vault},
 };
 
@@ -57,9 +57,10 @@ impl Transfer for MySqlStore {
     }
 
     async fn end_transfer(&self, detail: &str, by: &Change) -> Result<(), StoreError> {
+        let action = AuditAction::DatabaseMigrated(detail.to_owned());
         let end = async |tx: &mut _| {
             settings::remove(tx, settings::TRANSFER).await?;
-            Ok(audit::note(tx, AUDIT_ACTION, None, detail, by).await?)
+            Ok(audit::note(tx, &action, by).await?)
         };
         self.database()?.write(end).await
     }

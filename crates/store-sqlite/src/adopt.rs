@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rotator_core::{
-    adoption::{self, AdoptedConfig, OldConfig, OldKey, Takeover},
+    adoption::{AdoptedConfig, OldConfig, OldKey, Takeover},
     model::{ConfigId, ConfigSpec},
-    store::{Adoption, Change},
+    store::{Adoption, AuditAction, Change},
     vault::Vault,
 };
 use rusqlite::{OptionalExtension, Row, Transaction, types::ValueRef};
@@ -60,7 +60,7 @@ pub(crate) fn adopt(tx: &Transaction<'_>, vault: &Vault, options: &OpenOptions) 
         insert.add(*row, key, by.at)?;
     }
     tx.execute_batch("DROP TABLE old_api_keys; DROP TABLE old_proxy_configs;")?;
-    audit::note(tx, "database.adopt", None, &adoption.to_string(), &by)?;
+    audit::note(tx, &AuditAction::DatabaseAdopted(adoption.to_string()), &by)?;
     if options.keep_upgrade_copy {
         adoption.copy = Some(copy(&options.path, options.now)?);
     }
@@ -108,7 +108,7 @@ fn write(tx: &Transaction<'_>, vault: &Vault, config: &AdoptedConfig, by: &Chang
         vouch(tx, vault, *id, &spec)?;
     }
     if let Some(note) = note {
-        audit::note(tx, adoption::CONFIG_ACTION, Some(id.0), note, by)?;
+        audit::note(tx, &AuditAction::ConfigAdopted(*id, note.clone()), by)?;
     }
     Ok(())
 }

@@ -1,21 +1,16 @@
 //! The audit log.
 
 use rotator_core::{
-    store::{AuditEntry, Change, StoreError},
+    store::{AuditAction, AuditDetail, AuditEntry, Change, StoreError},
     transfer::PIECE,
 };
 use rusqlite::{Row, Transaction};
 
 use crate::{error, rows};
 
-/// Notes a change, in the transaction that makes it. `detail` never holds a key.
-pub(crate) fn note(
-    tx: &Transaction<'_>,
-    action: &str,
-    object_id: Option<i64>,
-    detail: &str,
-    by: &Change,
-) -> Result<(), StoreError> {
+/// Notes what is done, in the transaction that does it.
+pub(crate) fn note(tx: &Transaction<'_>, action: &AuditAction, by: &Change) -> Result<(), StoreError> {
+    let (name, object_id) = action.parts();
     tx.prepare_cached(
         "INSERT INTO audit_log (at, actor, address, action, object_id, detail, request_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -26,14 +21,14 @@ pub(crate) fn note(
             by.at.as_millisecond(),
             &by.actor,
             address,
-            action,
+            name,
             object_id,
-            detail,
+            action.detail().to_string(),
             &by.request_id,
         ))
     })
-    .map_err(error::store)?;
-    Ok(())
+    .map(drop)
+    .map_err(error::store)
 }
 
 /// The latest entries, newest first.
@@ -66,7 +61,7 @@ pub(crate) fn import(tx: &Transaction<'_>, id: i64, entry: &AuditEntry) -> Resul
             entry.address.map(|address| address.to_string()),
             &entry.action,
             entry.object_id,
-            &entry.detail,
+            entry.detail.to_string(),
             &entry.request_id,
         ))
     })
@@ -81,7 +76,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
         address: row.get::<_, Option<String>>("address")?.and_then(|address| address.parse().ok()),
         action: row.get("action")?,
         object_id: row.get("object_id")?,
-        detail: row.get("detail")?,
+        detail: AuditDetail::parse(&row.get::<_, String>("detail")?),
         request_id: row.get("request_id")?,
     })
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigFields, ConfigId, ConfigSpec, ProxyConfig},
-    store::{Change, ConfigQuery, ConfigSummary, Page, StoreError},
+    store::{AuditAction, Change, ConfigQuery, ConfigSummary, Page, StoreError},
     transfer::PIECE,
     vault::Vault,
 };
@@ -99,7 +99,7 @@ pub(crate) fn insert(
     let at = rows::stored(by.at);
     let id = insert_fields(tx, None, &ConfigFields::from(&spec), at, at).map_err(slug_conflict)?;
     vouch(tx, vault, id, &spec).map_err(error::store)?;
-    audit::note(tx, "config.create", Some(id.0), &named(&spec), by)?;
+    audit::note(tx, &AuditAction::ConfigCreated(id, spec.name.clone(), spec.slug.to_string()), by)?;
     Ok(ProxyConfig { id, spec, created_at: at, updated_at: at })
 }
 
@@ -176,7 +176,7 @@ pub(crate) fn replace(
         .map_err(slug_conflict)?;
     let created_at = rows::time(created_at.ok_or(StoreError::NotFound)?);
     vouch(tx, vault, id, &spec).map_err(error::store)?;
-    audit::note(tx, "config.update", Some(id.0), &named(&spec), by)?;
+    audit::note(tx, &AuditAction::ConfigUpdated(id, spec.name.clone(), spec.slug.to_string()), by)?;
     Ok(ProxyConfig { id, spec, created_at, updated_at })
 }
 
@@ -196,7 +196,7 @@ pub(crate) fn set_active(
     if changed == 0 {
         return Err(StoreError::NotFound);
     }
-    audit::note(tx, "config.status", Some(id.0), if active { "switched on" } else { "switched off" }, by)
+    audit::note(tx, &AuditAction::ConfigSwitched(id, active), by)
 }
 
 /// Deletes a config; its keys go with it.
@@ -206,16 +206,12 @@ pub(crate) fn delete(tx: &Transaction<'_>, id: ConfigId, by: &Change) -> Result<
         .optional()
         .map_err(error::store)?;
     let name = name.ok_or(StoreError::NotFound)?;
-    audit::note(tx, "config.delete", Some(id.0), &format!("'{name}' and its keys"), by)
+    audit::note(tx, &AuditAction::ConfigDeleted(id, name), by)
 }
 
 fn options(fields: &ConfigFields) -> rusqlite::Result<String> {
     serde_json::to_string(&fields.options)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
-
-fn named(spec: &ConfigSpec) -> String {
-    format!("'{}' at {}", spec.name, spec.slug)
 }
 
 /// The slug is the only unique column an admin writes.

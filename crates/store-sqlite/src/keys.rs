@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigId, KeyId, KeyState, QuotaGroup, Weight},
     secret::Secret,
-    store::{AddedKeys, Change, KeyFilter, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page, StoreError},
+    store::{
+        AddedKeys, AuditAction, Change, KeyFilter, KeyPatch, KeyQuery, KeySet, KeyUsage, NewKey, Page,
+        StoreError,
+    },
     transfer::PIECE,
     vault::{Row as SealedRow, Vault},
 };
@@ -174,8 +177,8 @@ pub(crate) fn add(
             added.duplicates += 1;
         }
     }
-    let detail = format!("{} keys added, {} there already", added.ids.len(), added.duplicates);
-    audit::note(tx, "key.create", Some(config.0), &detail, by)?;
+    let action = AuditAction::KeysAdded { config, added: added.ids.len(), duplicates: added.duplicates };
+    audit::note(tx, &action, by)?;
     Ok(added)
 }
 
@@ -245,7 +248,7 @@ pub(crate) fn update(
         .optional()
         .map_err(error::store)?
         .ok_or(StoreError::NotFound)?;
-    audit::note(tx, "key.update", Some(id.0), &patch.summary(), by)?;
+    audit::note(tx, &AuditAction::KeyUpdated(id, patch.clone()), by)?;
     Ok(key)
 }
 
@@ -268,8 +271,7 @@ pub(crate) fn set_active(
         .and_then(|mut update| update.query_map(bounds, |row| row.get(0).map(KeyId))?.collect())
         .map_err(error::store)?;
     switched.sort_unstable();
-    let detail = format!("{} keys switched {}", switched.len(), if active { "on" } else { "off" });
-    audit::note(tx, "keys.update", Some(config.0), &detail, by)?;
+    audit::note(tx, &AuditAction::KeysSwitched(config, switched.len(), active), by)?;
     Ok(switched)
 }
 
@@ -280,7 +282,7 @@ pub(crate) fn delete(tx: &Transaction<'_>, id: KeyId, by: &Change) -> Result<(),
         .optional()
         .map_err(error::store)?;
     let config = config.ok_or(StoreError::NotFound)?;
-    audit::note(tx, "key.delete", Some(id.0), &format!("of config {config}"), by)
+    audit::note(tx, &AuditAction::KeyDeleted(id, ConfigId(config)), by)
 }
 
 /// Deletes some of a config's keys.
@@ -295,11 +297,7 @@ pub(crate) fn delete_of(
     let sql = format!("DELETE FROM api_keys WHERE {sql}");
     let all = named_params! { ":config": config.0, ":ids": ids, ":group": group };
     let deleted = tx.execute(&sql, &*named(&sql, all)).map_err(error::store)?;
-    let which = filter.state.map_or("keys", |state| match state {
-        KeyState::Active => "active keys",
-        KeyState::Disabled => "disabled keys",
-    });
-    audit::note(tx, "keys.delete", Some(config.0), &format!("{deleted} {which} deleted"), by)?;
+    audit::note(tx, &AuditAction::KeysDeleted(config, deleted as u64, filter.state), by)?;
     Ok(deleted as u64)
 }
 

@@ -2,7 +2,7 @@
 
 use rotator_core::{
     notifications::Notifications,
-    store::{Change, StoreError},
+    store::{AuditAction, Change, StoreError},
     vault::Vault,
 };
 use rusqlite::Transaction;
@@ -25,8 +25,7 @@ pub(crate) fn replace(
     by: &Change,
 ) -> Result<(), StoreError> {
     put(tx, vault, notifications)?;
-    let detail = format!("{} webhooks written", notifications.webhooks.len());
-    audit::note(tx, "notifications.update", None, &detail, by)
+    audit::note(tx, &AuditAction::NotificationsReplaced(notifications.webhooks.len()), by)
 }
 
 /// Writes them, and nothing into the audit log.

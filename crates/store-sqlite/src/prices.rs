@@ -2,7 +2,7 @@
 
 use rotator_core::{
     prices::PriceRow,
-    store::{Change, StoreError},
+    store::{AuditAction, Change, StoreError},
 };
 use rusqlite::Transaction;
 
@@ -20,7 +20,7 @@ pub(crate) fn get(tx: &Transaction<'_>) -> Result<Vec<PriceRow>, StoreError> {
 /// Replaces them all.
 pub(crate) fn replace(tx: &Transaction<'_>, rows: &[PriceRow], by: &Change) -> Result<(), StoreError> {
     put(tx, rows)?;
-    audit::note(tx, "prices.update", None, &format!("{} prices written", rows.len()), by)
+    audit::note(tx, &AuditAction::PricesReplaced(rows.len()), by)
 }
 
 /// Writes them, and nothing into the audit log.

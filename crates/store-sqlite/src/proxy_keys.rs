@@ -5,7 +5,7 @@ use rotator_core::{
     access::sha256_of,
     model::{ProxyKey, ProxyKeyId, ProxyKeySpec},
     secret::Secret,
-    store::{Change, StoreError, StoredProxyKey},
+    store::{AuditAction, Change, StoreError, StoredProxyKey},
     vault::Vault,
 };
 use rusqlite::{OptionalExtension, Row, Transaction};
@@ -76,7 +76,7 @@ pub(crate) fn insert(
     .map_err(taken)?;
     let id = ProxyKeyId(tx.last_insert_rowid());
     let key = put_terms(tx, vault, id, spec)?;
-    audit::note(tx, "proxy_key.create", Some(id.0), &spec.name, by)?;
+    audit::note(tx, &AuditAction::ProxyKeyCreated(id, spec.name.clone()), by)?;
     Ok(key)
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn replace(
     by: &Change,
 ) -> Result<ProxyKey, StoreError> {
     let key = put_terms(tx, vault, id, spec)?;
-    audit::note(tx, "proxy_key.update", Some(id.0), &spec.name, by)?;
+    audit::note(tx, &AuditAction::ProxyKeyUpdated(id, spec.name.clone()), by)?;
     Ok(key)
 }
 
@@ -120,7 +120,7 @@ fn taken(error: rusqlite::Error) -> StoreError {
 pub(crate) fn delete(tx: &Transaction<'_>, id: ProxyKeyId, by: &Change) -> Result<(), StoreError> {
     match tx.execute("DELETE FROM proxy_keys WHERE id = ?1", [id.0]).map_err(error::store)? {
         0 => Err(StoreError::NotFound),
-        _ => audit::note(tx, "proxy_key.delete", Some(id.0), "", by),
+        _ => audit::note(tx, &AuditAction::ProxyKeyDeleted(id), by),
     }
 }
 

@@ -224,11 +224,7 @@ impl Store for SqliteStore {
 
     async fn audit(&self, action: AuditAction, by: &Change) -> Result<(), StoreError> {
         let by = by.clone();
-        let note = move |tx: &rusqlite::Transaction<'_>| {
-            let (name, object_id) = action.parts();
-            audit::note(tx, name, object_id, &action.detail(), &by)
-        };
-        self.config.write(note).await
+        self.config.write(move |tx| audit::note(tx, &action, &by)).await
     }
 
     async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {

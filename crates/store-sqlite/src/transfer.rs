@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rotator_core::{
     model::{ApiKey, ConfigFields, KeyId, ProxyConfig},
-    store::{Change, StoreError},
-    transfer::{AUDIT_ACTION, Export, Extent, Holdings, Part, Piece, Settings, StoreId, Transfer},
+    store::{AuditAction, Change, StoreError},
+    transfer::{Export, Extent, Holdings, Part, Piece, Settings, StoreId, Transfer},
     vault::{Row as SealedRow, Vault},
 };
 use rusqlite::{OptionalExtension, Transaction};
@@ -74,10 +74,10 @@ impl Transfer for SqliteStore {
     }
 
     async fn end_transfer(&self, detail: &str, by: &Change) -> Result<(), StoreError> {
-        let (detail, by) = (detail.to_owned(), by.clone());
+        let (action, by) = (AuditAction::DatabaseMigrated(detail.to_owned()), by.clone());
         let end = move |tx: &Transaction<'_>| {
             settings::remove(tx, settings::TRANSFER).map_err(error::store)?;
-            audit::note(tx, AUDIT_ACTION, None, &detail, &by)
+            audit::note(tx, &action, &by)
         };
         self.config.write(end).await
     }

@@ -1073,8 +1073,16 @@ export interface components {
              * @description When.
              */
             at: string;
-            /** @description A short text such as "100 keys added". */
-            detail: string;
+            /**
+             * @description What else there is to say of it, by name; never a key.
+             * @example {
+             *       "added": 100,
+             *       "duplicates": 2
+             *     }
+             */
+            detail: {
+                [key: string]: unknown;
+            };
             /**
              * Format: int64
              * @description To which proxy config or key.

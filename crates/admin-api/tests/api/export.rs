@@ -52,7 +52,7 @@ async fn the_password_gives_the_keys_as_a_file_and_leaves_a_trace() {
     assert_eq!(answer.text, expected);
     let entry = latest(&api).await;
     assert_eq!((entry.action.as_str(), entry.object_id), ("keys.export", Some(config)));
-    assert_eq!(entry.detail, "2 keys exported");
+    assert_eq!(entry.detail.0["keys"], 2);
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn keys_are_exported_by_state() {
 
     let disabled = admin.post(&path, json!({ "password": PASSWORD, "state": "disabled" })).await;
     assert!(disabled.text.contains("sk-off-") && !disabled.text.contains(KEY), "{}", disabled.text);
-    assert_eq!(latest(&api).await.detail, "1 keys exported");
+    assert_eq!(latest(&api).await.detail.0["keys"], 1);
     let invalid = admin.post(&path, json!({ "password": PASSWORD, "state": "invalid" })).await;
     assert_eq!(invalid.text, "id,key_value,state,weight,quota_group,note\r\n");
     let unknown = admin.post(&path, json!({ "password": PASSWORD, "state": "tired" })).await;
@@ -178,7 +178,7 @@ async fn a_download_that_is_broken_off_is_written_down_too() {
 
     let entry = latest(&api).await;
     assert_eq!((entry.action.as_str(), entry.object_id), ("keys.export", Some(config)));
-    assert_eq!(entry.detail, "1 keys exported");
+    assert_eq!(entry.detail.0["keys"], 1);
 }
 
 #[tokio::test]

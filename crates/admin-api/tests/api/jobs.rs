@@ -172,8 +172,8 @@ async fn many_keys_are_changed_in_pieces_each_audited_under_who_began_the_job() 
     assert_eq!(count(&ended), [2500, 2500, 0, 0]);
     assert_eq!((total(&admin, config, "state=disabled").await, pool_size(&api, "openai")), (2500, 0));
     let entries = audited(&api, "keys.update").await;
-    let details: Vec<&str> = entries.iter().map(|entry| entry.detail.as_str()).collect();
-    assert_eq!(details, ["1000 keys switched off", "1000 keys switched off", "500 keys switched off"]);
+    let counts: Vec<_> = entries.iter().map(|entry| entry.detail.0["keys"].as_u64()).collect();
+    assert_eq!(counts, [Some(1000), Some(1000), Some(500)]);
     for entry in entries {
         assert_eq!((entry.actor.as_str(), entry.object_id), (USERNAME, Some(config)));
         assert_eq!((entry.address, entry.request_id.as_str()), (ADDRESS.parse().ok(), "request-1"));

@@ -34,7 +34,7 @@ async fn nobody_is_told_until_an_admin_writes_a_webhook() {
     assert_eq!(admin.get("/notifications").await.body, written);
     let log = admin.get("/audit-log?limit=1").await.body;
     assert_eq!(log["items"][0]["action"], "notifications.update");
-    assert_eq!(log["items"][0]["detail"], "1 webhooks written");
+    assert_eq!(log["items"][0]["detail"], json!({ "webhooks": 1 }));
 }
 
 #[tokio::test]

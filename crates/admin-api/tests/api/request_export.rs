@@ -9,7 +9,7 @@ use rotator_core::{
     record::RequestRecord,
     store::{AuditEntry, Store},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     requests::{failed_over, path, record, scene},
@@ -68,7 +68,7 @@ async fn requests_are_exported_as_a_spreadsheet_which_leaves_a_trace() {
     assert_eq!(answer.text, expected);
     let entry = latest(&api).await;
     assert_eq!((entry.action.as_str(), entry.object_id), ("requests.export", None));
-    assert_eq!((entry.detail.as_str(), entry.actor.as_str()), ("as csv", "admin"));
+    assert_eq!((&entry.detail.0["format"], entry.actor.as_str()), (&json!("csv"), "admin"));
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_line_of_json_tells_all_that_is_told_of_a_single_request() {
         assert_eq!(*line, admin.get(&path(record)).await.body);
     }
     assert_eq!(lines.len(), 2);
-    assert_eq!(latest(&api).await.detail, "as jsonl");
+    assert_eq!(latest(&api).await.detail.0["format"], "jsonl");
 }
 
 #[tokio::test]

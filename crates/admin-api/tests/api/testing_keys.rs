@@ -51,7 +51,7 @@ async fn a_test_of_many_keys_reports_what_each_showed() {
     let all = ids.iter().chain(&good).map(|id| ("openai".to_owned(), KeyId(*id)));
     assert_eq!(asked, all.collect::<Vec<_>>());
     let entry = api.store.audit_entries(1).await.unwrap().remove(0);
-    assert_eq!((entry.action.as_str(), entry.detail.as_str()), ("keys.test", "test of 5 keys begun"));
+    assert_eq!((entry.action.as_str(), &entry.detail.0["keys"]), ("keys.test", &json!(5)));
 }
 
 #[tokio::test(start_paused = true)]

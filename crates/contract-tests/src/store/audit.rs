@@ -4,7 +4,7 @@ use rotator_core::{
     model::{Caps, KeyId, ProxyKeySpec},
     notifications::Notifications,
     secret::Secret,
-    store::{AuditAction, KeyFilter, KeyPatch, Store},
+    store::{AuditAction, AuditDetail, KeyFilter, KeyPatch, Store},
 };
 
 use super::samples::{add, add_one, change, change_at, insert, key, keys, spec};
@@ -77,8 +77,8 @@ pub async fn an_action_on_many_keys_is_audited_with_their_number(store: &dyn Sto
     let entries = store.audit_entries(2).await.unwrap();
 
     assert_eq!((entries[0].action.as_str(), entries[0].object_id), ("keys.export", Some(config.0)));
-    assert_eq!(entries[0].detail, "3 keys exported");
-    assert_eq!(entries[1].detail, "2 keys switched off");
+    assert_eq!(entries[0].detail, AuditDetail::parse(r#"{"keys":3}"#));
+    assert_eq!(entries[1].detail, AuditDetail::parse(r#"{"keys":2,"is_active":false}"#));
 }
 
 pub async fn a_refused_write_leaves_no_audit_entry(store: &dyn Store) {

@@ -10,7 +10,7 @@ use rotator_core::{
     prices::{Money, Price, PriceRow},
     record::{ErrorSample, RequestRecord},
     store::{AuditEntry, KeyPatch, KeyUsage, RequestQuery, Store, StoreError},
-    transfer::{AUDIT_ACTION, Difference, Part, Transfer, compare, copy},
+    transfer::{Difference, Part, Transfer, compare, copy},
 };
 
 use super::{
@@ -143,7 +143,7 @@ pub async fn all_that_a_store_holds_moves(from: &dyn Both, to: &dyn Both) {
     to.end_transfer("from there", &change_at(9)).await.unwrap();
     assert_eq!(to.transfer_under_way().await.unwrap(), None);
     let last = audit_of(to).await.remove(0);
-    assert_eq!((&*last.action, &*last.detail), (AUDIT_ACTION, "from there"));
+    assert_eq!((&*last.action, &last.detail.0["text"]), ("database.migrate", &"from there".into()));
 }
 
 pub async fn moving_twice_moves_once(from: &dyn Both, to: &dyn Both) {

@@ -15,9 +15,6 @@ use crate::{
     vault::{Row, Vault},
 };
 
-/// The name under which the audit log notes what was changed of a config.
-pub const CONFIG_ACTION: &str = "config.adopt";
-
 /// A row of the old table of configs.
 #[derive(Debug, Clone)]
 pub struct OldConfig {
@@ -57,7 +54,7 @@ pub struct AdoptedConfig {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// What the audit log is to say of it, under [`CONFIG_ACTION`].
+    /// What the audit log is to say of it, under `config.adopt`.
     pub note: Option<String>,
 }
 

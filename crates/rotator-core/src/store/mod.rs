@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::{
-    audit::{AuditAction, AuditEntry, Change},
+    audit::{AuditAction, AuditDetail, AuditEntry, Change},
     instances::{Dependency, Instance, LiveInstance, Term},
     opening::{Adoption, Found, OpenReport},
     requests::{LoggedRequest, RequestPage, RequestQuery},
@@ -214,7 +214,7 @@ pub struct NewKey {
 }
 
 /// What to change of a key; `None` leaves it as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyPatch {
     /// Whether it is used.
     pub is_active: Option<bool>,
@@ -224,20 +224,6 @@ pub struct KeyPatch {
     pub quota_group: Option<QuotaGroup>,
     /// For people.
     pub note: Option<String>,
-}
-
-impl KeyPatch {
-    /// What it changes, for the audit log.
-    pub fn summary(&self) -> String {
-        let parts = [
-            self.is_active
-                .map(|active| if active { "switched on".into() } else { "switched off".to_owned() }),
-            self.weight.map(|weight| format!("weight {}", weight.get())),
-            self.quota_group.as_ref().map(|group| format!("quota group \"{}\"", group.as_str())),
-            self.note.as_ref().map(|_| "note".to_owned()),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// What became of a batch of keys.

@@ -40,8 +40,6 @@ pub trait Transfer: Send + Sync {
     async fn end_transfer(&self, detail: &str, by: &Change) -> Result<(), StoreError>;
 }
 
-/// Under which [`Transfer::end_transfer`] stands in the audit log.
-pub const AUDIT_ACTION: &str = "database.migrate";
 /// How many rows a piece has at most, but for the parts that move as a whole.
 pub const PIECE: u32 = 500;
 
