@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::error::Fault;
 
-/// How long one command may take, and how long a caller waits for a connection.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one command may take, and how long a caller waits for a connection. A server that hangs costs an operator
+/// little more than one of them: who writes is to have an answer within three seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(2500);
 /// How long a command may take while the tables are being made or changed.
 pub(crate) const OPENING_PATIENCE: Duration = Duration::from_mins(10);
 /// Prepared statements that a connection keeps.

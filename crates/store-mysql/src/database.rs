@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use rotator_core::store::StoreError;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     Server,
     connection::Session,
-    error,
+    error::{self, Fault},
     pool::{Lease, Pool},
 };
 
@@ -18,8 +18,14 @@ const WRITERS: u32 = 8;
 /// One state of the database, whatever others write; takes no lock.
 const READ: &str =
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-/// Locks the rows that are written and not the gaps between them, which keeps writers out of each other's way.
-const WRITE: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+/// Locks the rows that are written and not the gaps between them, which keeps writers out of each other's way. Remembers
+/// when it began, by the server's clock; see [`commit`].
+const WRITE: &str =
+    "SET @begun = UTC_TIMESTAMP(6); SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+/// A commit is begun so soon or never. That leaves time, of the caller's patience, to hear what became of it.
+const COMMITS_IN: Duration = Duration::from_secs(2);
+/// Nobody waits longer for the end of a transaction that has nothing to keep.
+const GOODBYE: Duration = Duration::from_millis(100);
 /// No transaction is begun again after so long.
 const LAST_TRY: Duration = Duration::from_secs(2);
 /// Two transactions that were in each other's way begin again so much apart, in milliseconds.
@@ -58,7 +64,7 @@ impl Database {
         loop {
             let mut lease = self.writers.begin(WRITE).await?;
             let result = match work.clone()(&mut lease.session).await {
-                Ok(value) => lease.session.run("COMMIT").await.map(|()| value).map_err(Into::into),
+                Ok(value) => commit(&mut lease).await.map(|()| value).map_err(Into::into),
                 Err(error) => Err(error),
             };
             match result {
@@ -84,9 +90,20 @@ impl Database {
     }
 }
 
+/// Commits, if the server comes to it while we wait. One that hangs reads what was sent to it when it goes on: by then
+/// the caller was told that nothing was written, so a number that is too large keeps it from the commit.
+async fn commit(lease: &mut Lease<'_>) -> Result<(), Fault> {
+    let within = (lease.begun.elapsed() + COMMITS_IN).as_micros();
+    let sql = format!(
+        "SET @in_time = {} + (timestampdiff(MICROSECOND, @begun, UTC_TIMESTAMP(6)) > {within}); COMMIT",
+        i64::MAX
+    );
+    lease.session.run(&sql).await
+}
+
 /// Ends a transaction that has nothing to keep. A connection that cannot say so is closed, which ends it too.
 async fn end(mut lease: Lease<'_>, how: &str) {
-    if !lease.session.is_broken() && lease.session.run(how).await.is_ok() {
+    if !lease.session.is_broken() && matches!(timeout(GOODBYE, lease.session.run(how)).await, Ok(Ok(()))) {
         lease.give_back();
     }
 }

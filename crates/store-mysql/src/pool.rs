@@ -4,6 +4,7 @@
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use rotator_core::store::StoreError;
@@ -29,6 +30,8 @@ pub(crate) struct Pool {
 /// A connection in use, with a transaction begun.
 pub(crate) struct Lease<'a> {
     pub(crate) session: Session,
+    /// When its transaction was known to have begun.
+    pub(crate) begun: Instant,
     pool: &'a Pool,
     _permit: SemaphorePermit<'a>,
 }
@@ -46,12 +49,12 @@ impl Pool {
             // One that the server has closed in the meantime cannot begin anything; the next one may.
             while let Some(mut session) = self.take_idle() {
                 if session.run(begin).await.is_ok() {
-                    return Ok(Lease { session, pool: self, _permit: permit });
+                    return Ok(self.lend(session, permit));
                 }
             }
             let mut session = Session::connect(&self.server, PATIENCE).await?;
             session.run(begin).await?;
-            Ok(Lease { session, pool: self, _permit: permit })
+            Ok(self.lend(session, permit))
         };
         timeout(PATIENCE, taken).await.unwrap_or_else(|_| Err(Fault::TimedOut.into()))
     }
@@ -65,6 +68,10 @@ impl Pool {
             session.close().await;
         }
         drop(all);
+    }
+
+    fn lend<'a>(&'a self, session: Session, permit: SemaphorePermit<'a>) -> Lease<'a> {
+        Lease { session, begun: Instant::now(), pool: self, _permit: permit }
     }
 
     fn take_idle(&self) -> Option<Session> {

@@ -3,21 +3,26 @@
 use contract_tests::fixtures::{add, change, insert, now};
 use std::{sync::Arc, time::Duration};
 
-use mysql_async::{Conn, prelude::Queryable as _};
+use mysql_async::{Conn, Row, prelude::Queryable as _};
 use rotator_core::store::{KeyUsage, Store, StoreError};
 use tokio::time::{sleep, timeout};
 
 use crate::support::Scratch;
 
-/// Waits until a statement in this database waits for another transaction. MySQL says so, and looks anew only if nobody
-/// has asked for a tenth of a second. MariaDB would too, but one in which other tests drop their tables at that moment can
-/// end of it: a statement of 0.2 s is taken for one that waits.
+/// Waits until a statement in this database waits for another transaction. The server looks anew only if nobody has asked
+/// for a tenth of a second. `SHOW` in place of `information_schema.processlist`, of which MariaDB 10.11.19 can end.
 async fn until_somebody_waits(conn: &mut Conn) {
-    let sql = "SELECT count(*) FROM information_schema.processlist p
-               /*!80000 JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id */
-               WHERE p.db = database() AND p.id <> connection_id() AND p.command <> 'Sleep'
-               /*!80000 AND t.trx_state = 'LOCK WAIT' */ /*M! AND p.time_ms >= 200 */";
-    while conn.query_first::<i64, _>(sql).await.unwrap() == Some(0) {
+    let database: Option<String> = conn.query_first("SELECT database()").await.unwrap();
+    loop {
+        let connections: Vec<Row> = conn.query("SHOW PROCESSLIST").await.unwrap();
+        let is_here = |row: &&Row| row.get::<Option<String>, _>("db").unwrap() == database;
+        let here: Vec<u64> = connections.iter().filter(is_here).map(|row| row.get("Id").unwrap()).collect();
+        let sql =
+            "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
+        let waiting: Vec<u64> = conn.query(sql).await.unwrap();
+        if waiting.iter().any(|id| here.contains(id)) {
+            return;
+        }
         sleep(Duration::from_millis(150)).await;
     }
 }

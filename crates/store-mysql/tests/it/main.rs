@@ -8,6 +8,7 @@ mod contract;
 mod encryption;
 mod faults;
 mod hand_edits;
+mod late_commit;
 mod locks;
 mod migrations;
 mod request_log;
