@@ -1,6 +1,10 @@
 //! Whatever befalls MySQL and Redis, no client's request fails.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
+    time::{Duration, Instant},
+};
 
 use contract_tests::redis_server::RedisServer;
 use serde_json::{Value, json};
@@ -15,8 +19,8 @@ use crate::{
 
 /// Requests that are served in each condition.
 const SOME: usize = 100;
-/// The store gives up after three seconds; a machine that is busy takes a moment more.
-const REFUSED_IN: Duration = Duration::from_secs(6);
+/// An operator knows by then that a write was refused.
+const REFUSED_IN: Duration = Duration::from_secs(3);
 
 #[test]
 fn no_request_of_three_instances_fails_whatever_befalls_their_redis() {
@@ -52,14 +56,21 @@ fn no_request_of_three_instances_fails_whatever_befalls_their_redis() {
     assert_eq!(admin.call("DELETE", &path, &Value::Null).0, 204);
     until(|| all_answer(401));
     serve_more();
-    assert_eq!(loads.map(Load::end), [0; 3]);
+    for load in loads {
+        load.end();
+    }
 }
 
-/// A write is refused soon.
+/// Writes are refused while the store is away, and an operator hears of it soon. That is the program's doing: the
+/// quickest of a few is measured, since a machine that is busy takes its own time.
 fn refuses(admin: &Admin, upstream: &str) {
-    let began = Instant::now();
-    let (status, body) = admin.call("POST", "/proxy-configs", &service("other", upstream));
-    assert!(status == 503 && began.elapsed() < REFUSED_IN, "{status} after {:?}: {body}", began.elapsed());
+    let refusal = || {
+        let began = Instant::now();
+        let (status, body) = admin.call("POST", "/proxy-configs", &service("other", upstream));
+        assert_eq!(status, 503, "{body}");
+        began.elapsed()
+    };
+    assert!((0..3).any(|_| refusal() < REFUSED_IN));
 }
 
 #[test]
@@ -94,8 +105,100 @@ fn no_request_fails_whatever_befalls_mysql_and_refused_writes_are_not_applied_la
     console.say("UNLOCK TABLES");
     until(takes_writes);
 
-    assert_eq!(load.end(), 0);
+    let others = own.take_every_connection("mysql_faults");
+    refuses(&admin, &upstream);
+    load.serve_more(SOME);
+    drop(others);
+    until(takes_writes);
+
+    load.end();
     until(|| server.get("/readyz").1.contains("\"ok\""));
     assert_eq!(admin.call("GET", "/proxy-configs", &Value::Null).1["total"], json!(1), "not applied later");
     assert_eq!(admin.call("POST", "/proxy-configs", &service("other", &upstream)).0, 201);
+}
+
+/// Writes one service after the other until it is over; answers the slug of each with the status, and how long it took.
+fn write_on(
+    admin: &Admin,
+    writer: usize,
+    upstream: &str,
+    is_over: &AtomicBool,
+) -> Vec<(String, u16, Duration)> {
+    let write = |turn: usize| {
+        let (slug, began) = (format!("by-{writer}-{turn}"), Instant::now());
+        let (status, _) = admin.call("POST", "/proxy-configs", &service(&slug, upstream));
+        (slug, status, began.elapsed())
+    };
+    (0..).map(write).take_while(|_| !is_over.load(SeqCst)).collect()
+}
+
+#[test]
+fn what_is_written_while_mysql_begins_to_hang_is_there_if_and_only_if_the_operator_was_told_so() {
+    const HANGS: u64 = 3;
+    let (own, folder, is_over) = (OwnServer::start(), Folder::new(), AtomicBool::new(false));
+    let port = own.port();
+    let server = folder.serve(&at(&port, "hangs"));
+    let admin = server.sign_in(PASSWORD).unwrap();
+    let upstream = format!("http://{}", start(Manner::Friendly));
+
+    let writes: Vec<_> = thread::scope(|scope| {
+        let (admin, upstream, is_over) = (&admin, &upstream, &is_over);
+        let writers: Vec<_> =
+            (0..4).map(|writer| scope.spawn(move || write_on(admin, writer, upstream, is_over))).collect();
+        for hang in 0..HANGS {
+            until(|| server.get("/readyz").1.contains("\"ok\""));
+            // At another moment of a write each time.
+            thread::sleep(Duration::from_millis(100 + 7 * hang));
+            own.pause();
+            until(|| server.get("/readyz").1.contains("degraded"));
+            own.resume();
+        }
+        is_over.store(true, SeqCst);
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    });
+
+    let there = own.console("hangs").say("SELECT slug FROM proxy_configs");
+    for (slug, status, took) in &writes {
+        assert_eq!(there.contains(slug), *status == 201, "{slug} was answered by {status} after {took:?}");
+    }
+    assert!(writes.iter().any(|(_, status, _)| *status == 503));
+    let slowest = writes.iter().map(|(.., took)| *took).max().unwrap();
+    assert!(
+        slowest < 2 * REFUSED_IN,
+        "a machine that is busy takes its time, and not that much: {slowest:?}"
+    );
+}
+
+#[test]
+fn a_deadlock_with_another_program_fails_no_request_and_loses_no_count() {
+    let (own, folder) = (OwnServer::start(), Folder::new());
+    let port = own.port();
+    let server = folder.serve(&at(&port, "deadlocks"));
+    let admin = server.sign_in(PASSWORD).unwrap();
+    let upstream = format!("http://{}", start(Manner::Friendly));
+    let service = admin.add_service("echo", &upstream, "sk-upstream-key-1");
+    let keys = format!("/proxy-configs/{service}/keys");
+    assert_eq!(admin.call("POST", &keys, &json!({ "key_value": "sk-upstream-key-2" })).0, 201);
+    let load = Load::start(server.address);
+    let mut other = own.console("deadlocks");
+    // It has the more to lose, so the server takes ours back.
+    let more = vec!["(0, '', '', '', '')"; 100].join(",");
+
+    // The counts of the requests are written every few seconds, of the first key and then of the second.
+    while other.status("Innodb_deadlocks") == 0 {
+        other.say(&format!(
+            "BEGIN; INSERT INTO audit_log (at, actor, action, detail, request_id) VALUES {more};
+             UPDATE api_keys SET note = 'x' WHERE id = 2"
+        ));
+        until(|| other.status("Innodb_row_lock_current_waits") > 0);
+        other.say("UPDATE api_keys SET note = 'x' WHERE id = 1; COMMIT");
+    }
+    load.serve_more(SOME);
+
+    let served = load.end();
+    until(|| {
+        let keys = admin.call("GET", &keys, &Value::Null).1;
+        let counts = [0, 1].map(|key| keys["items"][key]["success_count"].as_u64().unwrap());
+        counts.iter().sum::<u64>() == served as u64
+    });
 }

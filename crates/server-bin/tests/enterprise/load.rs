@@ -52,10 +52,11 @@ impl Load {
         until(|| self.state.served.load(SeqCst) >= enough);
     }
 
-    /// Ends it; answers how many requests failed.
+    /// Ends it, of which no request may have failed; answers how many there were.
     pub(crate) fn end(self) -> usize {
         self.state.is_over.store(true, SeqCst);
         self.clients.into_iter().for_each(|client| client.join().unwrap());
-        self.state.failed.load(SeqCst)
+        assert_eq!(self.state.failed.load(SeqCst), 0, "requests that failed");
+        self.state.served.load(SeqCst)
     }
 }

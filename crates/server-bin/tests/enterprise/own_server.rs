@@ -19,6 +19,9 @@ pub(crate) struct Console {
     answers: BufReader<ChildStdout>,
 }
 
+/// Clients that have every connection there is.
+pub(crate) struct TakenConnections(Vec<Console>);
+
 fn script(verb: &str, folder: &Path) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/test-servers/mariadb.sh");
     let done = Command::new(script).arg(verb).arg(folder).output().unwrap();
@@ -58,17 +61,41 @@ impl OwnServer {
         kill_process(Pid::from_raw(pid.trim().parse().unwrap()).unwrap(), signal).unwrap();
     }
 
-    /// A client of a database that stays connected.
+    /// A client that stays connected, of a database.
     pub(crate) fn console(&self, database: &str) -> Console {
         let mut child = Command::new("mariadb")
             .args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user=root", "--batch"])
-            .args(["--unbuffered", "--skip-column-names", &format!("--port={}", self.port()), database])
+            .args([
+                "--force",
+                "--unbuffered",
+                "--skip-column-names",
+                &format!("--port={}", self.port()),
+                database,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
-        Console { child, answers }
+        let mut console = Console { child, answers };
+        console.say("DO 0");
+        console
+    }
+
+    /// Leaves no connection for the programs that use a database, until what is answered ends.
+    pub(crate) fn take_every_connection(&self, database: &str) -> TakenConnections {
+        // Ten is the least that a server can be told, and the operator has one beyond that.
+        let mut consoles: Vec<_> = (0..12).map(|_| self.console("mysql")).collect();
+        let console = &mut consoles[0];
+        console.say("SET @before = @@max_connections, GLOBAL max_connections = 10");
+        // Its columns are the id, the user, where from, and the database.
+        for connection in console.say("SHOW PROCESSLIST") {
+            let columns: Vec<_> = connection.split('\t').collect();
+            if columns[3] == database {
+                console.say(&format!("KILL {}", columns[0]));
+            }
+        }
+        TakenConnections(consoles)
     }
 
     /// Its port.
@@ -78,12 +105,30 @@ impl OwnServer {
 }
 
 impl Console {
-    /// Runs a statement.
-    pub(crate) fn say(&mut self, statement: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{statement}; SELECT 'done';").unwrap();
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).unwrap();
-        assert_eq!(answer.trim(), "done");
+    /// Runs statements; answers their rows.
+    pub(crate) fn say(&mut self, statements: &str) -> Vec<String> {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{statements}; SELECT 'done';").unwrap();
+        let mut rows = Vec::new();
+        loop {
+            let mut row = String::new();
+            assert_ne!(self.answers.read_line(&mut row).unwrap(), 0, "it ended at: {statements}");
+            match row.trim() {
+                "done" => return rows,
+                row => rows.push(row.to_owned()),
+            }
+        }
+    }
+
+    /// A variable of the server's status.
+    pub(crate) fn status(&mut self, name: &str) -> u64 {
+        let rows = self.say(&format!("SHOW GLOBAL STATUS LIKE '{name}'"));
+        rows[0].split('\t').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for TakenConnections {
+    fn drop(&mut self) {
+        self.0[0].say("SET GLOBAL max_connections = @before");
     }
 }
 

@@ -269,7 +269,7 @@ pub(crate) fn try_call(
 }
 
 /// Waits for something that happens soon.
-pub(crate) fn until(happened: impl Fn() -> bool) {
+pub(crate) fn until(mut happened: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !happened() {
         assert!(Instant::now() < deadline, "it did not happen");
