@@ -9,7 +9,7 @@ CARGO_DENY := $(TARGET)/tools/bin/cargo-deny
 CARGO_DENY_VERSION := 0.20.2
 PANEL_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -o -name test-results -prune -o -type f -print)
 # A machine without a Node that can build it takes the panel that is in web/dist, or none: the server then says how to have it.
-HAS_NODE := $(shell command -v npm >/dev/null && node -p 'const [major, minor] = process.versions.node.split(".").map(Number); major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? "yes" : ""' 2>/dev/null)
+HAS_NODE := $(shell scripts/has-node.sh && echo yes)
 PANEL := $(if $(HAS_NODE),web/dist/index.html)
 
 # What the program is built with: lightweight, or enterprise for MySQL and Redis too.
@@ -28,7 +28,7 @@ run: build ## Build and start the server on http://localhost:8000, with its data
 	exec $(TARGET)/release/api-key-rotator
 
 build: $(PANEL) ## Build the program with its panel, target/release/api-key-rotator; FEATURES=enterprise for MySQL and Redis too
-	@$(if $(PANEL),,echo "no Node 20.19 or 22.12 or later here: the panel is not built anew" >&2)
+	@$(if $(PANEL),,echo "no Node 20.19, or 22.12 or later, here: the panel is not built anew" >&2)
 	cargo build --release --locked --package server-bin --features $(FEATURES)
 
 panel: web/dist/index.html ## Build the panel: web/dist
@@ -47,7 +47,7 @@ web/dist/index.html: web/node_modules/.installed $(PANEL_SOURCES)
 # ---- Images: api-key-rotator:lightweight and api-key-rotator:enterprise, with Docker or, by DOCKER=podman, Podman. ----
 
 info: help ## Show what there is, and what images would be built with
-	@echo; echo "  version $$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1), images by $(DOCKER):" \
+	@echo; echo "  version $$(scripts/version.sh), images by $(DOCKER):" \
 	  "$$($(DOCKER) --version 2>/dev/null || echo 'not here; DOCKER=podman takes Podman')"
 
 build-lightweight: ## Build the image api-key-rotator:lightweight, for SQLite and memory

@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
-# Builds both programs for this machine's kind and packs them into target/dist: an archive each, an SBOM each
-# (CycloneDX), and SHA256SUMS of it all. They need the C library of the machine they are built on, or a newer one; the
-# archive's VERSION says which. Build on the oldest system that is to be served: releases are built on Debian 12.
+# Builds both programs for this machine's kind and packs them into target/dist: an archive each, an SBOM (CycloneDX) each
+# and one of the panel that is in both, and SHA256SUMS of it all. They need the C library of the machine they are built
+# on, or a newer one; the archive's VERSION says which. Build on the oldest system that is to be served: releases are built on Debian 12.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 sbom_version=0.5.9
 target=${CARGO_TARGET_DIR:-target}
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+version=$(scripts/version.sh)
 host=$(rustc -vV | sed -n 's/^host: //p')
 dist=$target/dist
-# The same sources make the same archive, to the byte: times are those of the commit.
+# When and in which folder an archive is built leaves no trace in it: times are those of the commit, and the paths that
+# panics tell begin in Cargo's folder or in this one.
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$cargo_home=cargo --remap-path-prefix=$PWD=."
+export SOURCE_DATE_EPOCH RUSTFLAGS
+
+if [[ ! -f web/dist/index.html ]]; then
+    echo "web/dist/index.html is missing, and the programs would be without their panel; \`make panel\` builds it" >&2
+    exit 1
+fi
+if ! command -v npm >/dev/null; then
+    echo "there is no npm here, which tells for its SBOM what the panel is made of" >&2
+    exit 1
+fi
 
 cyclonedx=$target/tools/bin/cargo-cyclonedx
 if [[ ! -x $cyclonedx ]]; then
@@ -38,6 +50,10 @@ pack() {
     local folder=$dist/$name
     cargo build --release --locked --package server-bin --features "$1"
     mkdir -p "$folder/completions"
+    if grep --text --quiet --fixed-strings "$cargo_home/" "$target/release/api-key-rotator"; then
+        echo "the program has paths of $cargo_home in it" >&2
+        exit 1
+    fi
     install "$target/release/api-key-rotator" "$folder/"
     cp LICENSE README.md README_CN.md CHANGELOG.md .env.example.en .env.example.cn "$folder/"
     cp deploy/systemd/api-key-rotator.service "$folder/"
@@ -58,5 +74,6 @@ mkdir -p "$dist"
 for build in ${BUILDS:-lightweight enterprise}; do
     pack "$build"
 done
+scripts/panel-sbom.sh >"$dist/api-key-rotator-$version-panel-$host.cdx.json"
 (cd "$dist" && sha256sum -- *.tar.gz *.cdx.json >SHA256SUMS && sha256sum --check --quiet SHA256SUMS)
 ls -l "$dist"

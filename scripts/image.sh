@@ -6,6 +6,7 @@
 #   IMAGE        its name, "api-key-rotator" unless told; to publish, with the registry: docker.io/you/api-key-rotator
 #   PLATFORMS    what to publish for: linux/amd64,linux/arm64 unless told
 #   SUFFIX       ends its tags, such as -arm64; for merge: those to merge, such as "-amd64 -arm64"
+#   SOURCE       the address of these sources, for the image's label: GitHub's workflows tell it by themselves
 #   BUILD_FLAGS  more for the engine, such as: --build-arg RUST_IMAGE=mirror.example.com/rust:1-bookworm
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,19 +23,25 @@ if ! command -v "$engine" >/dev/null; then
     exit 1
 fi
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+version=$(scripts/version.sh)
 arguments=(
     --file docker/Dockerfile
     --build-arg "FEATURES=$build"
     --build-arg "VERSION=$version"
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)"
-    # The commit's own time: the same sources make the same image.
+    # The commit's own time, not the build's.
     --build-arg "CREATED=$(git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)"
+    --build-arg "SOURCE=${SOURCE:-${GITHUB_REPOSITORY:+$GITHUB_SERVER_URL/$GITHUB_REPOSITORY}}"
     "${flags[@]}"
 )
-tags=("$image:$build" "$image:$version-$build")
-# Without a tag the image that can do everything is meant.
-[[ $build != enterprise ]] || tags+=("$image:latest" "$image:$version")
+tags=("$image:$version-$build")
+# Without a build in its tag the image that can do everything is meant.
+[[ $build != enterprise ]] || tags+=("$image:$version")
+# Whoever names no version gets no pre-release from a registry.
+if [[ $action == build || $version != *-* ]]; then
+    tags+=("$image:$build")
+    [[ $build != enterprise ]] || tags+=("$image:latest")
+fi
 [[ $action == merge ]] || tags=("${tags[@]/%/${SUFFIX:-}}")
 
 is_podman=$("$engine" --version | grep --ignore-case --count podman || true)
@@ -54,7 +61,7 @@ publish)
         "$engine" buildx build --platform "$platforms" --provenance=true --sbom=true --push \
             "${arguments[@]}" "${tags[@]/#/--tag=}" .
     else
-        manifest=${tags[1]}
+        manifest=${tags[0]}
         "$engine" manifest rm "$manifest" 2>/dev/null || true
         "$engine" build --platform "$platforms" --manifest "$manifest" "${arguments[@]}" .
         for tag in "${tags[@]}"; do

@@ -32,9 +32,8 @@ if ((${#missing[@]})); then
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
 fi
 
-node_version=$(node --version)
-if [[ $(printf 'v20.19.0\n%s\n' "$node_version" | sort --version-sort | head --lines 1) != v20.19.0 ]]; then
-    echo "the panel and the SDK tests need Node 20.19 or later, this is $node_version: see https://nodejs.org/en/download" >&2
+if ! "$(dirname "$0")/has-node.sh"; then
+    echo "the panel and the SDK tests need Node 20.19, or 22.12 or later; this is $(node --version): see https://nodejs.org/en/download" >&2
     exit 1
 fi
 if ! command -v cargo >/dev/null; then

@@ -36,17 +36,29 @@ check "Kubernetes' manifests, by its schemas" kubernetes-validate --strict deplo
 check "YAML" yamllint --strict --config-data '{extends: relaxed, rules: {line-length: disable}}' \
     deploy/kubernetes deploy/prometheus deploy/helm/api-key-rotator/values.yaml docker-compose.yml docker-compose.prod.yml .github
 
-# A file of settings as the README has people write it.
-secrets=(ADMIN_PASSWORD JWT_SECRET GLOBAL_PROXY_KEYS DB_PASSWORD REDIS_PASSWORD)
-printf '%s=of-this-test\n' "${secrets[@]}" >"$folder/env"
-: >"$folder/empty"
+# What the README says to do for Compose, but to the last step: Compose tells what it would start, and starts nothing.
+compose=$folder/compose
+reads_compose() (
+    make() { [[ $1 == build-* ]]; }
+    docker-compose() { [[ ${*:3} == "up -d" ]] && podman-compose "${@:1:2}" config; }
+    cd "$compose"
+    eval "$1"
+)
+rm -rf "$compose"
+mkdir -p "$compose"
+cp docker-compose.yml docker-compose.prod.yml .env.example.en "$compose/"
 for file in docker-compose.yml docker-compose.prod.yml; do
-    check "$file" podman-compose --env-file "$folder/env" --file "$file" config
+    check "$file, by the README's lines" reads_compose "$(scripts/readme-block.sh "deploy: $file")"
 done
-refuses_a_missing_secret() {
-    ! podman-compose --env-file "$folder/empty" --file docker-compose.prod.yml config 2>&1 | tee /dev/stderr | grep --quiet 'image:'
-}
-check "docker-compose.prod.yml wants its secrets" refuses_a_missing_secret
+# names_what_is_missing NAME: whether the same settings without this one are refused, with a sentence about it.
+names_what_is_missing() (
+    cd "$compose"
+    grep --invert-match "^$1=" .env >without
+    ! podman-compose --env-file without --file docker-compose.prod.yml config >error 2>&1 && tail -n 1 error | grep "set $1 in .env"
+)
+for name in ADMIN_PASSWORD JWT_SECRET GLOBAL_PROXY_KEYS DB_PASSWORD REDIS_PASSWORD; do
+    check "docker-compose.prod.yml wants $name" names_what_is_missing "$name"
+done
 
 if have helm "the Helm chart"; then
     chart=deploy/helm/api-key-rotator
@@ -54,12 +66,15 @@ if have helm "the Helm chart"; then
     for secret in ADMIN_PASSWORD JWT_SECRET GLOBAL_PROXY_KEYS DB_PASSWORD; do
         enterprise+=(--set "secrets.$secret=of-this-test")
     done
+    database=(--set config.DB_HOST=mysql.example.com)
     check "the chart" helm lint --strict "$chart"
     helm template rotator "$chart" >"$folder/lightweight.yaml"
-    helm template rotator "$chart" "${enterprise[@]}" >"$folder/enterprise.yaml"
+    helm template rotator "$chart" "${enterprise[@]}" "${database[@]}" >"$folder/enterprise.yaml"
     check "what it makes, by Kubernetes' schemas" kubernetes-validate --strict "$folder/lightweight.yaml" "$folder/enterprise.yaml"
-    refuses_enterprise_without_secrets() { ! helm template rotator "$chart" --set build=enterprise; }
-    check "it wants the secrets that instances share" refuses_enterprise_without_secrets
+    # refuses WHY FLAGS…: whether the chart does not let itself be installed like this, and says so.
+    refuses() { ! helm template rotator "$chart" --set build=enterprise "${@:2}" >"$folder/refused" 2>&1 && grep "$1" "$folder/refused"; }
+    check "it wants the secrets that instances share" refuses "needs ADMIN_PASSWORD" "${database[@]}"
+    check "it wants the database that instances share" refuses "needs a database" "${enterprise[@]}"
 fi
 if have promtool "Prometheus' rules and scrape configuration"; then
     check "Prometheus' rules" promtool check rules deploy/prometheus/api-key-rotator.rules.yml
@@ -73,14 +88,18 @@ if have systemd-analyze "the systemd unit"; then
         systemd-analyze security --offline=true --threshold=20 "$folder/api-key-rotator.service"
 fi
 if have nginx "nginx' configuration"; then
+    # With sockets in place of ports, which others may have; nothing else of it is changed.
     {
-        echo "pid $folder/nginx.pid; error_log $folder/nginx.log; events {} http {"
-        sed -e "s|/var/log/nginx|$folder|" -e "s|/etc/ssl/rotator.example.com|$folder/tls|" deploy/nginx/api-key-rotator.conf
+        echo "user $(id -un) $(id -gn); pid $folder/nginx.pid; error_log $folder/nginx.log; events {} http {"
+        sed -e "s|/var/log/nginx|$folder|" -e "s|/etc/ssl/rotator.example.com|$folder/tls|" \
+            -e "s|server 127.0.0.1:8000|server unix:$folder/program|" \
+            -e "/listen \[/d" -e "s|listen \([0-9]*\)|listen unix:$folder/nginx-\1|" deploy/nginx/api-key-rotator.conf
         echo "}"
     } >"$folder/nginx.conf"
     openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=rotator.example.com -keyout "$folder/tls.key" \
         -out "$folder/tls.crt" 2>/dev/null
     check "nginx' configuration" nginx -t -c "$folder/nginx.conf"
+    check "nginx lets WebSockets of any path through, and keeps other connections" scripts/test-nginx.sh "$folder"
 fi
 if have caddy "Caddy's configuration"; then
     check "Caddy's configuration" caddy validate --config deploy/caddy/Caddyfile --adapter caddyfile
@@ -88,7 +107,7 @@ fi
 if have actionlint "workflows"; then
     check "workflows" actionlint
 fi
-are_pinned() { ! grep --line-number --extended-regexp 'uses: ' .github/workflows/*.yml | grep --invert-match --extended-regexp '@[0-9a-f]{40} # v'; }
+are_pinned() { ! grep --line-number --extended-regexp 'uses: [^.]' .github/workflows/*.yml | grep --invert-match --extended-regexp '@[0-9a-f]{40} # v'; }
 check "actions are pinned by commit" are_pinned
 if have shellcheck "scripts"; then
     check "scripts" shellcheck --severity=warning scripts/*.sh scripts/test-servers/*.sh .ci/run

@@ -16,7 +16,7 @@ redis_image=${REDIS_IMAGE:-docker.io/library/redis:7-alpine}
 builds=("$@")
 ((${#builds[@]})) || builds=(lightweight enterprise)
 
-readme=$PWD/README.md
+scripts=$PWD/scripts
 program=/usr/local/bin/api-key-rotator
 folder=$(mktemp --directory)
 password='a password of this test'
@@ -94,11 +94,7 @@ PYTHON
 
 # readme_block NAME: the block after the mark <!-- images: NAME -->.
 readme_block() {
-    awk -v mark="<!-- images: $1 -->" '
-        $0 == mark { wanted = 1; next }
-        wanted && /^```/ { if (inside) exit; inside = 1; next }
-        inside { print }
-    ' "$readme" | sed \
+    "$scripts/readme-block.sh" "images: $1" | sed \
         -e "s/your_password/$password/" -e "s|your_jwt_secret|$jwt_secret|" -e "s/your_proxy_key/$proxy_key/" \
         -e "s/your_db_password/database-password/"
 }
@@ -168,6 +164,7 @@ inspect_image() {
     all=$("$engine" image inspect --format '{{.Size}}' "$image:$1")
     say "$1: $((size / 1000)) kB in all of $((all / 1000)) kB, of which the base has $(((all - size) / 1000)) kB"
     ((size <= $2)) || fail "$1 is larger than $2 bytes"
+    ((all - size <= 35000000)) || fail "the base of $1 is larger than 35 MB"
     run_quietly "$image:$1" --version || fail "$(<"$folder/out")"
     grep --quiet "($1)" "$folder/out" || fail "$(<"$folder/out") is not the $1 build"
     remove rotator-test

@@ -125,3 +125,15 @@ fn a_supervisor_waits_longer_than_requests_are_given_to_end() {
     let default = ALL.iter().find(|variable| variable.name == "DRAIN_TIMEOUT").unwrap();
     assert_eq!(default.unset, server_bin::config::variables::Unset::Default("30s"));
 }
+
+#[test]
+fn chart_and_panel_have_the_version_of_the_program() {
+    let version = env!("CARGO_PKG_VERSION");
+    let chart = text("helm/api-key-rotator/Chart.yaml");
+    let package: serde_json::Value = serde_json::from_str(&text("../web/package.json")).unwrap();
+
+    for line in [format!("version: {version}"), format!("appVersion: {version}")] {
+        assert!(chart.lines().any(|other| other == line), "the chart has no line {line:?}");
+    }
+    assert_eq!(package["version"], version);
+}

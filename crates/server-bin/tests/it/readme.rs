@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use crate::support::Folder;
+
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -65,13 +67,17 @@ fn both_languages_have_the_same_headlines_tables_and_commands() {
     }
 }
 
-/// What runs a block: the test of the tour, or the scripts test-images.sh and test-deploy.sh; or nothing, and why not.
+/// What runs a block: the test of the tour; test-images.sh; test-deploy.sh, which has Compose read its files and starts
+/// nothing; or a person by hand, with what a test does instead, or why none can.
 const MARKS: &[&str] = &["tour", "images", "deploy", "by hand"];
+
+/// The pages with blocks of commands.
+const PAGES: &[&str] =
+    &["README.md", "docs/MIGRATION.md", "docs/OPERATIONS.md", "SECURITY.md", "deploy/README.md"];
 
 #[test]
 fn every_command_is_run_by_a_test_or_says_that_it_is_not() {
-    let pages = ["README.md", "docs/MIGRATION.md", "docs/OPERATIONS.md", "SECURITY.md", "deploy/README.md"];
-    for page in pages {
+    for page in PAGES {
         for part in parts(&read(page)) {
             let Part::Block(language, mark, commands) = part else { continue };
             if ["bash", "python"].contains(&language.as_str()) {
@@ -79,6 +85,25 @@ fn every_command_is_run_by_a_test_or_says_that_it_is_not() {
             }
         }
     }
+}
+
+#[test]
+fn the_program_knows_every_command_that_is_written_for_it() {
+    const CALLS: &[&str] =
+        &["api-key-rotator ", "target/release/api-key-rotator ", "docker exec rotator api-key-rotator "];
+    let folder = Folder::new();
+    let mut known = 0;
+    for page in PAGES {
+        let text = read(page);
+        let arguments = |line| CALLS.iter().find_map(|call| str::strip_prefix(line, call));
+        for arguments in text.lines().filter_map(arguments) {
+            // With this at its end a command is read, and not carried out.
+            let ended = folder.run(&arguments.split(' ').chain(["--help"]).collect::<Vec<_>>(), &[]);
+            assert_eq!(ended.code, Some(0), "{page}: {arguments}\n{}", ended.err);
+            known += 1;
+        }
+    }
+    assert!(known > 0);
 }
 
 #[test]
