@@ -12,6 +12,8 @@ use std::{
 pub(crate) enum Stage {
     #[default]
     Serving,
+    /// Every request is served, and the last of its connection: whoever asks next is to find another server.
+    Leaving,
     /// Requests end, connections close after them.
     Draining,
     /// Time is up: answers are broken off.

@@ -148,6 +148,14 @@ impl Proxy {
         self.metrics.clone()
     }
 
+    /// Goes on serving, and tells clients by each answer to connect anew for the next request: once load balancers know
+    /// that this server ends, that leads them elsewhere. Call it some time before [`Proxy::drain`].
+    pub fn leave(&self) {
+        for worker in &self.workers {
+            let _ = worker.mail.send(Mail::Leave);
+        }
+    }
+
     /// Stops accepting, lets requests end for at most `timeout`, then breaks off what is left. Blocks until the workers
     /// have ended: call it from a blocking thread.
     pub fn drain(self, timeout: Duration) {

@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{
-    Request,
     body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
@@ -27,8 +27,8 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tracing::debug;
 
 use crate::{
-    client_io::ClientIo, connection::Connection, drain::Stage, local_exec::DrainedExec, service,
-    worker::Worker,
+    client_io::ClientIo, connection::Connection, drain::Stage, local_exec::DrainedExec,
+    response::ResponseBody, service, worker::Worker,
 };
 
 /// RFC 9113 §3.4: what an HTTP/2 client with prior knowledge says first.
@@ -71,7 +71,7 @@ async fn encrypted(worker: &Rc<Worker>, tls: Arc<ServerConfig>, socket: TcpStrea
 async fn before_requests<T>(worker: &Rc<Worker>, greeting: impl Future<Output = T>) -> Option<T> {
     let mut ticket = worker.drain.ticket();
     let stopping = std::future::poll_fn(|cx| match ticket.stage(cx) {
-        Stage::Serving => Poll::Pending,
+        Stage::Serving | Stage::Leaving => Poll::Pending,
         Stage::Draining | Stage::Cutting => Poll::Ready(()),
     });
     tokio::select! {
@@ -102,9 +102,9 @@ where
     let settings = &worker.settings;
     let limits = Arc::clone(&worker.client_limits);
     let io = TokioIo::new(ClientIo::new(socket, Arc::clone(&connection), limits, is_h2));
-    let service = {
+    let respond = {
         let (worker, connection) = (Rc::clone(worker), connection);
-        service_fn(move |request: Request<Incoming>| service::respond(&worker, &connection, request))
+        move |request: Request<Incoming>| service::respond(&worker, &connection, request)
     };
     if is_h2 {
         let connection = http2::Builder::new(DrainedExec(Rc::clone(&worker.drain)))
@@ -115,10 +115,17 @@ where
             .initial_connection_window_size(4 * H2_WINDOW)
             .max_send_buf_size(MAX_BUFFER)
             .keep_alive_interval(H2_KEEP_ALIVE)
-            .serve_connection(io, service);
+            .serve_connection(io, service_fn(respond));
         // The larger of the two kinds by far, which the other need not make room for.
-        drained(worker, Box::pin(connection), http2::Connection::graceful_shutdown).await;
+        drained(worker, Box::pin(connection), Stage::Leaving, http2::Connection::graceful_shutdown).await;
     } else {
+        let service = {
+            let worker = Rc::clone(worker);
+            service_fn(move |request| {
+                let (answering, worker) = (respond(request), Rc::clone(&worker));
+                async move { answering.await.map(|answer| closing_when_leaving(&worker, answer)) }
+            })
+        };
         let connection = http1::Builder::new()
             // Most bodies are small: copying one beside its head costs less than a list of pieces.
             .writev(false)
@@ -126,20 +133,34 @@ where
             .max_header_size(settings.client.max_head_bytes)
             .serve_connection(io, service)
             .with_upgrades();
-        drained(worker, pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await;
+        drained(worker, pin!(connection), Stage::Draining, http1::UpgradeableConnection::graceful_shutdown)
+            .await;
     }
 }
 
-/// Runs a connection; when the server drains, it ends after the requests it has.
-async fn drained<P, C>(worker: &Rc<Worker>, mut connection: Pin<P>, graceful_shutdown: fn(Pin<&mut C>))
-where
+/// An HTTP/1.1 connection that is not in use cannot be closed without a chance that a request is on its way on it. So
+/// the answer says that it is the last.
+fn closing_when_leaving(worker: &Worker, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
+    if worker.drain.stage() != Stage::Serving && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// Runs a connection; from a stage on, it ends after the requests it has.
+async fn drained<P, C>(
+    worker: &Rc<Worker>,
+    mut connection: Pin<P>,
+    from: Stage,
+    graceful_shutdown: fn(Pin<&mut C>),
+) where
     P: DerefMut<Target = C>,
     C: Future<Output = Result<(), hyper::Error>>,
 {
     let mut ticket = worker.drain.ticket();
     let mut is_told = false;
     let result = std::future::poll_fn(|cx| {
-        if ticket.stage(cx) >= Stage::Draining && !is_told {
+        if ticket.stage(cx) >= from && !is_told {
             is_told = true;
             graceful_shutdown(connection.as_mut());
         }

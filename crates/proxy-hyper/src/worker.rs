@@ -57,6 +57,8 @@ pub(crate) enum Mail {
     Probe(Box<ProxyConfig>, KeyId, ReadyCredential, oneshot::Sender<ProbeReport>),
     /// Take this letter to its webhook.
     Letter(Box<Letter>, oneshot::Sender<Receipt>),
+    /// Let no connection be used again.
+    Leave,
     /// End requests, then connections, within this time.
     Drain(Duration),
 }
@@ -178,6 +180,7 @@ async fn run(worker: Rc<Worker>, mut inbox: mpsc::UnboundedReceiver<Mail>, conne
                         let _ = answer.send(courier::deliver(&worker, &letter).await);
                     });
                 }
+                Some(Mail::Leave) => worker.drain.enter(Stage::Leaving),
                 Some(Mail::Drain(timeout)) => break timeout,
                 None => break Duration::ZERO,
             },

@@ -139,6 +139,7 @@ impl Server {
         let Self { proxy, admin, data, store, background, drain_timeout, .. } = self;
         shutdown.unready.cancelled().await;
         data.health.drain();
+        proxy.leave();
         background.leave();
         shutdown.drain.cancelled().await;
         info!(requests = proxy.metrics().active_requests(), "draining");

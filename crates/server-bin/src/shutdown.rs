@@ -20,12 +20,10 @@ pub struct Shutdown {
     pub now: CancellationToken,
 }
 
-/// How long a load balancer has to hear that nothing new is wanted. A person at a terminal need not wait for it.
-const NOTICE: Duration = Duration::from_secs(1);
-
 impl Shutdown {
-    /// Waits for signals: the first one begins the end, the second one completes it.
-    pub fn on_signals(&self) -> std::io::Result<()> {
+    /// Waits for signals: the first one begins the end, the second one completes it. `delay` is how long load balancers
+    /// have to hear that nothing new is wanted; a person at a terminal need not wait for it.
+    pub fn on_signals(&self, delay: Duration) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let shutdown = self.clone();
@@ -36,7 +34,7 @@ impl Shutdown {
             let mut second = std::pin::pin!(next(&mut terminate, &mut interrupt));
             if !by_person {
                 tokio::select! {
-                    () = sleep(NOTICE) => {}
+                    () = sleep(delay) => {}
                     _ = &mut second => return shutdown.at_once(),
                 }
             }

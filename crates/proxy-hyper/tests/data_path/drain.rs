@@ -77,6 +77,31 @@ async fn connections_without_a_request_are_closed_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_leaves_serves_on_and_each_answer_is_the_last_of_its_connection() {
+    let upstream = Upstream::reply(|_| ok("hi")).await;
+    let gateway = Gateway::new().generic("svc", &upstream.url(), &["k1"]).start().await;
+    let mut kept = gateway.raw().await;
+    kept.write(get("/proxy/svc/x")).await;
+    kept.read_until("hi").await;
+
+    gateway.proxy.as_ref().unwrap().leave();
+    // It has heard of it when it says so.
+    loop {
+        let mut another = gateway.raw().await;
+        another.write(get("/proxy/svc/x")).await;
+        let answer = another.read_until("hi").await;
+        if answer.contains("connection: close\r\n") {
+            assert_eq!(another.read_to_end().await, "");
+            break;
+        }
+    }
+
+    kept.write(get("/proxy/svc/x")).await;
+    let answer = kept.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("connection: close\r\n"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_flight_is_answered_and_its_connection_closed() {
     let upstream = RawUpstream::serve(|mut socket| async move {
         read_head(&mut socket).await;

@@ -50,8 +50,8 @@ pub(super) fn run(inputs: &Inputs, unprotected: &[String]) -> anyhow::Result<()>
 
 async fn serve(config: Config, secrets: &Completed, supervisor: Supervisor) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
-    shutdown.on_signals().context("signals cannot be received")?;
     let settings = config.server.clone();
+    shutdown.on_signals(settings.shutdown_delay).context("signals cannot be received")?;
     let address = settings.address;
     let listener = listen(address)
         .with_context(|| format!("cannot listen on {address}; check BIND_ADDRESS and BACKEND_PORT"))?;

@@ -24,7 +24,9 @@ pub struct Server {
     pub workers: Option<NonZeroUsize>,
     /// Largest request body, in bytes.
     pub max_body_bytes: u64,
-    /// How long requests may go on after a shutdown began.
+    /// How long a shutdown is announced before nothing new is taken.
+    pub shutdown_delay: Duration,
+    /// How long requests may go on after that.
     pub drain_timeout: Duration,
     /// Whether answers tell which key served them.
     pub debug_headers: bool,
@@ -51,6 +53,7 @@ impl Server {
             tls: tls(values)?,
             workers: values.optional(&var::WORKERS, workers)?,
             max_body_bytes: values.required(&var::MAX_BODY_BYTES, parse::size)?,
+            shutdown_delay: values.required(&var::SHUTDOWN_DELAY, parse::duration)?,
             drain_timeout: values.required(&var::DRAIN_TIMEOUT, parse::duration)?,
             debug_headers: values.required(&var::DEBUG_HEADERS, parse::flag)?,
         })

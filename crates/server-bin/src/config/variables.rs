@@ -149,9 +149,12 @@ Server {
     Public MAX_BODY_BYTES Default("50MiB"),
         "Largest request body.",
         "请求体的最大大小。";
+    Public SHUTDOWN_DELAY Default("1s"),
+        "After SIGTERM, how long /readyz answers 503 and requests are still taken: longer than the period in which load balancers look at it.",
+        "收到 SIGTERM 后，/readyz 返回 503 但仍接受请求的时间：应长于负载均衡器的检查间隔。";
     Public DRAIN_TIMEOUT Default("30s"),
-        "How long a shutdown waits for requests that are under way.",
-        "关闭时等待未完成请求的最长时间。";
+        "How long a shutdown then waits for requests that are under way.",
+        "之后等待未完成请求的最长时间。";
     Public DEBUG_HEADERS Default("false"),
         "Adds x-rotator-key-id, x-rotator-attempts and x-rotator-overhead-us to answers.",
         "在响应中加入 x-rotator-key-id、x-rotator-attempts 和 x-rotator-overhead-us。";

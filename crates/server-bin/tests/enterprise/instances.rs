@@ -2,8 +2,12 @@
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, RwLock},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -63,34 +67,31 @@ fn of_ten_instances_that_start_at_once_one_makes_the_tables_one_leads_and_all_se
     assert_eq!(elsewhere.call("GET", "/session", &Value::Null).0, 401);
 }
 
-/// A front that leads each connection to an instance that says that it is ready. None says otherwise between that and
-/// the connection to it, while somebody holds the lock.
-fn front(instances: [SocketAddr; 2], lock: Arc<RwLock<()>>) -> SocketAddr {
+/// A front as load balancers are: it leads each connection to the next of the instances that were ready when it last
+/// looked.
+fn front(instances: [SocketAddr; 2]) -> SocketAddr {
+    const PERIOD: Duration = Duration::from_millis(200);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let turn = Arc::new(Mutex::new(0));
+    let ready = Arc::new(instances.map(|_| AtomicBool::new(true)));
+    let looks_at = Arc::clone(&ready);
     thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let (turn, lock) = (Arc::clone(&turn), Arc::clone(&lock));
-            thread::spawn(move || {
-                let first = {
-                    let mut turn = turn.lock().unwrap();
-                    *turn = 1 - *turn;
-                    *turn
-                };
-                let is_ready = |address: &SocketAddr| {
-                    try_call(*address, "GET", "/readyz", &[], "").is_some_and(|(status, _)| status == 200)
-                };
-                let instance = {
-                    let _nobody_ends = lock.read().unwrap();
-                    let ready = [instances[first], instances[1 - first]].into_iter().find(is_ready);
-                    ready.and_then(|address| TcpStream::connect(address).ok())
-                };
-                // A client that is sent away counts this as a failure.
-                if let Some(instance) = instance {
-                    pass(&client, &instance);
-                }
-            });
+        loop {
+            for (instance, ready) in instances.iter().zip(&*looks_at) {
+                let answer = try_call(*instance, "GET", "/readyz", &[], "");
+                ready.store(answer.is_some_and(|(status, _)| status == 200), SeqCst);
+            }
+            thread::sleep(PERIOD);
+        }
+    });
+    thread::spawn(move || {
+        for (turn, client) in listener.incoming().map_while(Result::ok).enumerate() {
+            let first = turn % 2;
+            let next = [first, 1 - first].into_iter().find(|instance| ready[*instance].load(SeqCst));
+            // A client that is sent away counts this as a failure.
+            if let Some(instance) = next.and_then(|next| TcpStream::connect(instances[next]).ok()) {
+                thread::spawn(move || pass(&client, &instance));
+            }
         }
     });
     address
@@ -109,6 +110,7 @@ fn pass(client: &TcpStream, instance: &TcpStream) {
 #[test]
 fn no_request_fails_while_two_instances_are_restarted_twenty_times() {
     const RESTARTS: usize = 20;
+    const SOME: usize = 50;
     let (folder, port, listens) = (Folder::new(), shared_port(), [free_port(), free_port()]);
     let serve = |which: usize| {
         let mut variables = at(&port, "rolling");
@@ -119,21 +121,20 @@ fn no_request_fails_while_two_instances_are_restarted_twenty_times() {
     let admin = servers[0].as_ref().unwrap().sign_in(PASSWORD).unwrap();
     admin.add_service("echo", &format!("http://{}", start(Manner::Friendly)), "sk-upstream-key-1");
     until(|| servers.iter().flatten().all(|server| get(server, "echo").0 == 200));
-    let lock = Arc::<RwLock<()>>::default();
-    let addresses = servers.each_ref().map(|server| server.as_ref().unwrap().address);
-    let load = Load::start(front(addresses, Arc::clone(&lock)));
+    let front = front(servers.each_ref().map(|server| server.as_ref().unwrap().address));
+    let loads = [Load::start(front), Load::start_keeping(front)];
 
     for which in (0..RESTARTS).map(|restart| restart % 2) {
+        loads.iter().for_each(|load| load.serve_more(SOME));
         let mut server = servers[which].take().unwrap();
-        {
-            let _nobody_comes = lock.write().unwrap();
-            server.terminate();
-            until(|| server.get("/readyz").0 == 503);
-        }
+        server.terminate();
         assert_eq!(server.wait().code(), Some(0), "{}", server.log());
         servers[which] = Some(serve(which));
-        load.serve_more(1);
+        // The front has looked at it again.
+        thread::sleep(Duration::from_millis(500));
     }
 
-    load.end();
+    for load in loads {
+        load.end();
+    }
 }
