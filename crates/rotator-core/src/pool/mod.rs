@@ -265,6 +265,19 @@ impl KeyPool {
         self.health.awaiting_trial(limit)
     }
 
+    /// Whether a request may have a key.
+    #[inline]
+    fn is_left(&self, view: &View<'_>, wish: &Wish<'_>) -> impl Fn(&usize) -> bool + Copy {
+        let is_full = view.is_full();
+        move |index| {
+            let slot = &self.slots[*index];
+            (is_full || view.has(*index))
+                && slot.is_open(wish.may_try)
+                && !wish.tried.contains(&slot.id)
+                && self.caps.as_ref().is_none_or(|caps| caps.has_room(*index, slot, wish.now))
+        }
+    }
+
     fn choose(&self, view: &View<'_>, wish: &Wish<'_>) -> Option<Choice> {
         let count = self.slots.len();
         if count == 0 || view.count() == 0 {
@@ -272,13 +285,7 @@ impl KeyPool {
         }
         let turn = wish.turn;
         let is_full = view.is_full();
-        let is_left = |index: &usize| {
-            let slot = &self.slots[*index];
-            (is_full || view.has(*index))
-                && slot.is_open(wish.may_try)
-                && !wish.tried.contains(&slot.id)
-                && self.caps.as_ref().is_none_or(|caps| caps.has_room(*index, slot, wish.now))
-        };
+        let is_left = self.is_left(view, wish);
         if let Some(place) = self.views.preferred().filter(is_left) {
             let is_home = wish.affinity.filter(|_| self.wants_affinity()).map(|_| false);
             return Some((place, is_home));

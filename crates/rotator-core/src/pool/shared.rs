@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
-use super::{Choice, Chooser, KeyPool, Picked, Wish};
+use super::{Choice, Chooser, KeyPool, Picked, View, Wish};
 use crate::{
     cache::{Claim, Claimed, Granted, Hold, Ledger},
     model::KeyId,
 };
 
 /// How many keys are named in a question, and how many questions are asked when none of those named has room.
-const KEYS: u64 = 32;
+const KEYS: usize = 32;
 const CLAIMS: usize = 4;
+/// How many are named first where turns do not decide: nearly always the first one is granted, and to choose one by one
+/// takes its time.
+const FEW: usize = 4;
 
 impl KeyPool {
     /// The same, if it has caps, with them kept by all instances together.
@@ -41,8 +44,8 @@ impl KeyPool {
             return self.pick(wish);
         };
         let mut tried = wish.tried.to_vec();
-        for _ in 0..CLAIMS {
-            let candidates = self.candidates(&Wish { tried: &tried, ..*wish });
+        for question in 0..CLAIMS {
+            let candidates = self.candidates(&Wish { tried: &tried, ..*wish }, question == 0);
             if candidates.is_empty() {
                 return None;
             }
@@ -82,23 +85,37 @@ impl KeyPool {
 
     /// The keys that would do, in the order in which they are wanted: where turns decide, those of this turn and the next
     /// ones, which other requests may take meanwhile.
-    fn candidates(&self, wish: &Wish<'_>) -> Vec<Choice> {
+    fn candidates(&self, wish: &Wish<'_>, is_first: bool) -> Vec<Choice> {
         let Some(view) = self.view(wish) else { return Vec::new() };
-        let count = match &self.chooser {
-            Chooser::Weighted(table) => table.cycle(),
-            _ => view.count() as u64,
-        };
-        let turns = wish.turn..wish.turn.saturating_add(count.min(KEYS));
         if self.rotates(wish) {
+            let count = match &self.chooser {
+                Chooser::Weighted(table) => table.cycle(),
+                _ => view.count() as u64,
+            };
+            let turns = wish.turn..wish.turn.saturating_add(count.min(KEYS as u64));
             return turns.map_while(|turn| self.choose(&view, &Wish { turn, ..*wish })).collect();
         }
-        let (mut tried, mut chosen) = (wish.tried.to_vec(), Vec::new());
-        for _ in turns {
-            let Some(choice) = self.choose(&view, &Wish { tried: &tried, ..*wish }) else { break };
+        if is_first { self.few(&view, wish) } else { self.neighbours(&view, wish) }
+    }
+
+    /// Those that are wanted most.
+    fn few(&self, view: &View<'_>, wish: &Wish<'_>) -> Vec<Choice> {
+        let (mut tried, mut chosen) = (wish.tried.to_vec(), Vec::with_capacity(FEW));
+        while chosen.len() < FEW
+            && let Some(choice) = self.choose(view, &Wish { tried: &tried, ..*wish })
+        {
             tried.push(self.slots[choice.0].id);
             chosen.push(choice);
         }
         chosen
+    }
+
+    /// The one that is wanted most, and many beside it: hardly any has room, so one is as good as another.
+    fn neighbours(&self, view: &View<'_>, wish: &Wish<'_>) -> Vec<Choice> {
+        let Some((first, is_home)) = self.choose(view, wish) else { return Vec::new() };
+        let others = view.around(first + 1).filter(|place| *place != first);
+        let others = others.filter(self.is_left(view, wish)).map(|place| (place, is_home.map(|_| false)));
+        std::iter::once((first, is_home)).chain(others).take(KEYS).collect()
     }
 
     /// Whether turns decide for a request.
@@ -168,7 +185,7 @@ mod tests {
         ) {
             let (shared, _) = shared(strategy, count, caps(3, 0), Vec::new());
             let (plain, tried) = (pool(strategy, count), ids(tried));
-            let named = shared.candidates(&wish(turn, &tried));
+            let named = shared.candidates(&wish(turn, &tried), true);
             let picked = (turn..).map(|turn| plain.pick(&wish(turn, &tried)).map(|picked| picked.slot().id));
             let picked: Vec<_> = picked.take(usize::try_from(count).unwrap().min(32)).flatten().collect();
             prop_assert_eq!(named.iter().map(|(place, _)| shared.slots()[*place].id).collect::<Vec<_>>(), picked);
@@ -217,9 +234,27 @@ mod tests {
             let picked = pool.claim(&wish(0, &[])).await.unwrap();
 
             let asked = others.asked();
-            assert!(asked.len() == 2 && asked[0].len() == 32, "{strategy:?}");
+            assert!(asked.len() == 2, "{strategy:?}");
             assert!(asked[1].iter().all(|key| !asked[0].contains(key)), "{strategy:?}");
             assert_eq!(picked.slot().id, asked[1][0]);
+        }
+    }
+
+    #[tokio::test]
+    async fn where_turns_do_not_decide_few_keys_are_named_and_all_of_them_when_those_have_no_room() {
+        for strategy in [Strategy::Sticky, Strategy::LeastConnections, Strategy::Random] {
+            let (pool, others) = shared(strategy, 40, caps(2, 0), vec![Claimed::default(); 4]);
+            let wish = Wish { affinity: Some(7), ..wish(0, &[]) };
+            let first = (strategy != Strategy::Random).then(|| pool.preview(Some(7), None, 1, wish.now)[0]);
+
+            assert!(pool.claim(&wish).await.is_none());
+
+            let asked = others.asked();
+            assert_eq!(asked.iter().map(Vec::len).collect::<Vec<_>>(), [4, 32, 4], "{strategy:?}");
+            assert!(first.is_none_or(|first| asked[0][0] == first), "{strategy:?}");
+            let mut named = asked.concat();
+            named.sort_unstable();
+            assert_eq!(named, ids(1..=40), "{strategy:?}");
         }
     }
 
