@@ -225,10 +225,15 @@ impl RequestBody {
         Some(copy)
     }
 
-    /// Its first frames, as far as they were kept, and the budget that they count against.
-    pub(crate) fn beginning(&self) -> (SmallVec<[Bytes; 2]>, Arc<ReplayBudget>) {
+    /// A copy of its first bytes, at most so many, as far as they were kept; and the budget that kept ones count against.
+    pub(crate) fn beginning(&self, most: usize) -> (Vec<u8>, Arc<ReplayBudget>) {
         let source = self.shared.source.borrow();
-        (source.kept.clone(), Arc::clone(&source.limits.budget))
+        let kept: usize = source.kept.iter().map(Bytes::len).sum();
+        let mut beginning = Vec::with_capacity(kept.min(most));
+        for frame in &source.kept {
+            beginning.extend_from_slice(&frame[..frame.len().min(most - beginning.len())]);
+        }
+        (beginning, Arc::clone(&source.limits.budget))
     }
 
     pub(crate) fn failure(&self) -> Option<BodyFailure> {

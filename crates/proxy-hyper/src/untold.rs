@@ -2,7 +2,6 @@
 
 use std::{fmt, mem, sync::Arc};
 
-use bytes::Bytes;
 use llm_formats::{Said, prompt_tokens};
 use rotator_core::{
     access::Terms,
@@ -29,10 +28,9 @@ pub struct Untold {
     pub(crate) said: Said,
 }
 
-/// The beginning of a request's body.
+/// The beginning of a request's body: a copy, for a piece of a body would keep all of it in memory.
 pub(crate) struct Prompt {
-    frames: Vec<Bytes>,
-    kept: usize,
+    text: Vec<u8>,
     /// The bytes of all of it.
     whole: u64,
     budget: Arc<ReplayBudget>,
@@ -41,29 +39,19 @@ pub(crate) struct Prompt {
 impl Prompt {
     /// `None` when there is no room for it, or when it was not kept.
     pub(crate) fn of(body: &RequestBody) -> Option<Self> {
-        let (all, budget) = body.beginning();
-        let mut kept = 0;
-        let mut frames = Vec::with_capacity(all.len());
-        for frame in all {
-            let len = frame.len().min(MAX_PROMPT - kept);
-            kept += len;
-            frames.push(frame.slice(..len));
-            if kept == MAX_PROMPT {
-                break;
-            }
-        }
-        let is_kept = kept > 0 && budget.take(kept);
-        is_kept.then(|| Self { frames, kept, whole: body.bytes().max(kept as u64), budget })
+        let (text, budget) = body.beginning(MAX_PROMPT);
+        let is_kept = !text.is_empty() && budget.take(text.len());
+        is_kept.then(|| Self { whole: body.bytes().max(text.len() as u64), text, budget })
     }
 
     fn tokens(&self) -> u64 {
-        prompt_tokens(&self.frames.concat(), self.whole)
+        prompt_tokens(&self.text, self.whole)
     }
 }
 
 impl Drop for Prompt {
     fn drop(&mut self) {
-        self.budget.give_back(self.kept);
+        self.budget.give_back(self.text.len());
     }
 }
 
@@ -108,5 +96,36 @@ impl Batch {
                 untold.settle(record);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::body::{BodyLimits, Upload};
+
+    /// A body that has been read.
+    fn body(bytes: Bytes, budget: &Arc<ReplayBudget>) -> RequestBody {
+        let limits = BodyLimits {
+            max_bytes: u64::MAX,
+            max_replay_bytes: usize::MAX,
+            budget: Arc::clone(budget),
+            frame_timeout: std::time::Duration::ZERO,
+        };
+        RequestBody::new(Upload::Whole(bytes), limits, Instant::now())
+    }
+
+    #[test]
+    fn a_prompt_keeps_its_beginning_and_nothing_else_of_the_body_in_memory() {
+        let bytes = Bytes::from(vec![b'x'; 10 << 20]);
+        let body = body(bytes.clone(), &ReplayBudget::new(MAX_PROMPT));
+        let prompt = Prompt::of(&body).unwrap();
+
+        drop(body);
+
+        assert!(bytes.is_unique());
+        assert_eq!((prompt.text.len(), prompt.whole), (MAX_PROMPT, 10 << 20));
     }
 }
