@@ -66,7 +66,7 @@ impl Answer {
             idle_timeout: spec.limits.idle_timeout.unwrap_or(exchange.worker.settings.upstream.body_timeout),
             dialect: client_dialect(&spec.target),
             failed_stream: shown.failed_stream,
-            meter: Meter::of(&exchange.worker.metrics, ask, picked.slot().id, &response, shown.failed_stream),
+            meter: Meter::of(&exchange.worker, ask, picked.slot().id, &response, shown.failed_stream),
             response,
             picked,
             lease,

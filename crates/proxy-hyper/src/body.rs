@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::{connection::OpenBody, replay_budget::ReplayBudget, response::BoxError};
+use crate::{byte_budget::ByteBudget, connection::OpenBody, response::BoxError};
 
 pub(crate) use attempt_body::AttemptBody;
 
@@ -71,7 +71,7 @@ pub(crate) enum Upload {
 pub(crate) struct BodyLimits {
     pub(crate) max_bytes: u64,
     pub(crate) max_replay_bytes: usize,
-    pub(crate) budget: Arc<ReplayBudget>,
+    pub(crate) budget: Arc<ByteBudget>,
     /// Between two parts of it.
     pub(crate) frame_timeout: Duration,
 }
@@ -142,7 +142,7 @@ impl RequestBody {
         let limits = BodyLimits {
             max_bytes: 0,
             max_replay_bytes: 0,
-            budget: ReplayBudget::new(0),
+            budget: ByteBudget::new(0),
             frame_timeout: Duration::ZERO,
         };
         Self::of(None, None, limits, Instant::now())
@@ -225,15 +225,15 @@ impl RequestBody {
         Some(copy)
     }
 
-    /// A copy of its first bytes, at most so many, as far as they were kept; and the budget that kept ones count against.
-    pub(crate) fn beginning(&self, most: usize) -> (Vec<u8>, Arc<ReplayBudget>) {
+    /// A copy of its first bytes, at most so many, as far as they were kept.
+    pub(crate) fn beginning(&self, most: usize) -> Vec<u8> {
         let source = self.shared.source.borrow();
         let kept: usize = source.kept.iter().map(Bytes::len).sum();
         let mut beginning = Vec::with_capacity(kept.min(most));
         for frame in &source.kept {
             beginning.extend_from_slice(&frame[..frame.len().min(most - beginning.len())]);
         }
-        (beginning, Arc::clone(&source.limits.budget))
+        beginning
     }
 
     pub(crate) fn failure(&self) -> Option<BodyFailure> {

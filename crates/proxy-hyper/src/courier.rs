@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     answer_body::AnswerBody,
     body::{BodyLimits, RequestBody, Upload},
-    replay_budget::ReplayBudget,
+    byte_budget::ByteBudget,
     worker::{Mail, Worker},
 };
 
@@ -84,7 +84,7 @@ fn limits() -> BodyLimits {
     BodyLimits {
         max_bytes: u64::MAX,
         max_replay_bytes: 0,
-        budget: ReplayBudget::new(0),
+        budget: ByteBudget::new(0),
         frame_timeout: Duration::ZERO,
     }
 }

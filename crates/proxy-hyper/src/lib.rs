@@ -6,7 +6,7 @@
 //! 3. `framing` refuses what two servers could read in two ways, `target` names the service and checks the path
 //! 4. `client_key` takes the proxy key out and checks it, before anything is looked up or read; `body_key` knows the
 //!    services that may get it in the body
-//! 5. `body` makes the request body one that can be sent again, within the `replay_budget`; `translation` reads it
+//! 5. `body` makes the request body one that can be sent again, within its `byte_budget`; `translation` reads it
 //!    whole and makes it one for an API that speaks another format than the client; `upgrade` knows WebSocket handshakes
 //! 6. `attempt` picks key after key: `send` makes one attempt, for which `rewrite` and `headers` make the upstream's
 //!    request and `upstream` has connections; `judge` looks at the answer, through an `answer_body` that loses nothing,
@@ -26,6 +26,7 @@ mod assess;
 mod attempt;
 mod body;
 mod body_key;
+mod byte_budget;
 mod client_io;
 mod client_key;
 mod connection;
@@ -50,7 +51,6 @@ mod probe;
 mod queue;
 mod record;
 mod relay;
-mod replay_budget;
 mod request_id;
 mod response;
 mod rewrite;
@@ -76,7 +76,7 @@ use rotator_core::routes::Routes;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    replay_budget::ReplayBudget,
+    byte_budget::Budgets,
     upstream::UpstreamTls,
     worker::{Mail, WorkerHandle},
 };
@@ -127,8 +127,8 @@ impl Proxy {
     pub fn start(parts: &Parts, listener: TcpListener) -> Result<Self, StartError> {
         let own_port = listener.local_addr()?.port();
         let tls = UpstreamTls::new(&parts.settings.roots)?;
-        let budget = ReplayBudget::new(parts.settings.client.replay_budget_bytes);
-        let start = |number| worker::start(number, parts, own_port, tls.clone(), Arc::clone(&budget));
+        let budgets = Budgets::of(&parts.settings.client);
+        let start = |number| worker::start(number, parts, own_port, tls.clone(), budgets.clone());
         let workers = (0..parts.settings.workers.get()).map(start).collect::<io::Result<Vec<_>>>()?;
         let metrics = Metrics(workers.iter().map(|w| Arc::clone(&w.metrics)).collect());
         let stop_accepting = CancellationToken::new();

@@ -19,6 +19,7 @@ use crate::{
     metrics::WorkerMetrics,
     service::is_event_stream,
     untold::{Prompt, Untold},
+    worker::Worker,
 };
 
 /// How much text of a compressed answer is looked into.
@@ -65,7 +66,7 @@ struct Text {
 impl Meter {
     /// `None` for an answer that tells nothing, or in a way that we cannot read.
     pub(crate) fn of(
-        metrics: &Arc<WorkerMetrics>,
+        worker: &Worker,
         ask: &Ask,
         key: KeyId,
         response: &Response<AnswerBody>,
@@ -95,9 +96,9 @@ impl Meter {
             }
             _ => return None,
         };
-        let prompt = if is_failure { None } else { Prompt::of(&ask.body) };
+        let prompt = if is_failure { None } else { Prompt::of(&ask.body, &worker.budgets.prompts) };
         let route = Arc::clone(&ask.route);
-        let stream = is_stream.then(|| StreamUnderWay::begin(metrics));
+        let stream = is_stream.then(|| StreamUnderWay::begin(&worker.metrics));
         Some(Box::new(Self { answer, is_over: false, route, key, stream, prompt }))
     }
 

@@ -183,7 +183,7 @@ fn admit(
             // It has to be read whole.
             Some(_) => usize::try_from(max_bytes).unwrap_or(usize::MAX),
         },
-        budget: Arc::clone(&worker.replay_budget),
+        budget: Arc::clone(&worker.budgets.replay),
         frame_timeout: worker.settings.client.body_timeout,
     };
     let body = RequestBody::new(upload, limits, exchange.started());

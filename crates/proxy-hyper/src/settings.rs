@@ -48,6 +48,8 @@ pub struct ClientLimits {
     pub max_replay_bytes: usize,
     /// Of all request bodies that are kept to be sent again, in bytes.
     pub replay_budget_bytes: usize,
+    /// Of all beginnings of LLM requests that are kept for an estimate of their tokens, in bytes. Beyond it there is none.
+    pub prompt_budget_bytes: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub max_streams: u32,
 }
@@ -107,6 +109,7 @@ impl Default for ClientLimits {
             max_body_bytes: 50 << 20,
             max_replay_bytes: 1 << 20,
             replay_budget_bytes: 256 << 20,
+            prompt_budget_bytes: 64 << 20,
             max_streams: 100,
         }
     }

@@ -11,7 +11,7 @@ use rotator_core::{
 };
 use tokio::time::Instant;
 
-use crate::{body::RequestBody, pass, record::Batch, replay_budget::ReplayBudget};
+use crate::{body::RequestBody, byte_budget::ByteBudget, pass, record::Batch};
 
 /// How much of a request's body is kept while it is answered, in bytes; for what comes after it the same is assumed.
 const MAX_PROMPT: usize = 64 << 10;
@@ -33,15 +33,15 @@ pub(crate) struct Prompt {
     text: Vec<u8>,
     /// The bytes of all of it.
     whole: u64,
-    budget: Arc<ReplayBudget>,
+    budget: Arc<ByteBudget>,
 }
 
 impl Prompt {
     /// `None` when there is no room for it, or when it was not kept.
-    pub(crate) fn of(body: &RequestBody) -> Option<Self> {
-        let (text, budget) = body.beginning(MAX_PROMPT);
+    pub(crate) fn of(body: &RequestBody, budget: &Arc<ByteBudget>) -> Option<Self> {
+        let text = body.beginning(MAX_PROMPT);
         let is_kept = !text.is_empty() && budget.take(text.len());
-        is_kept.then(|| Self { whole: body.bytes().max(text.len() as u64), text, budget })
+        is_kept.then(|| Self { whole: body.bytes().max(text.len() as u64), text, budget: Arc::clone(budget) })
     }
 
     fn tokens(&self) -> u64 {
@@ -107,11 +107,11 @@ mod tests {
     use crate::body::{BodyLimits, Upload};
 
     /// A body that has been read.
-    fn body(bytes: Bytes, budget: &Arc<ReplayBudget>) -> RequestBody {
+    fn body(bytes: Bytes) -> RequestBody {
         let limits = BodyLimits {
             max_bytes: u64::MAX,
             max_replay_bytes: usize::MAX,
-            budget: Arc::clone(budget),
+            budget: ByteBudget::new(0),
             frame_timeout: std::time::Duration::ZERO,
         };
         RequestBody::new(Upload::Whole(bytes), limits, Instant::now())
@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn a_prompt_keeps_its_beginning_and_nothing_else_of_the_body_in_memory() {
         let bytes = Bytes::from(vec![b'x'; 10 << 20]);
-        let body = body(bytes.clone(), &ReplayBudget::new(MAX_PROMPT));
-        let prompt = Prompt::of(&body).unwrap();
+        let body = body(bytes.clone());
+        let prompt = Prompt::of(&body, &ByteBudget::new(MAX_PROMPT)).unwrap();
 
         drop(body);
 

@@ -33,13 +33,14 @@ use tokio::{
 use tracing::error;
 
 use crate::{
-    Parts, courier,
+    Parts,
+    byte_budget::Budgets,
+    courier,
     drain::{Drain, Stage},
     metrics::WorkerMetrics,
     probe,
     queue::Queues,
     record::Recorder,
-    replay_budget::ReplayBudget,
     request_id::RequestIds,
     serve::serve,
     settings::{ClientLimits, Settings},
@@ -85,7 +86,7 @@ pub(crate) struct Worker {
     pub(crate) metrics: Arc<WorkerMetrics>,
     pub(crate) drain: Rc<Drain>,
     pub(crate) request_ids: RequestIds,
-    pub(crate) replay_budget: Arc<ReplayBudget>,
+    pub(crate) budgets: Budgets,
     routes: RefCell<Cache<Arc<ArcSwap<RouteTable>>, Arc<RouteTable>>>,
 }
 
@@ -118,7 +119,7 @@ pub(crate) fn start(
     parts: &Parts,
     own_port: u16,
     tls: UpstreamTls,
-    replay_budget: Arc<ReplayBudget>,
+    budgets: Budgets,
 ) -> io::Result<WorkerHandle> {
     let (mail, inbox) = mpsc::unbounded_channel();
     let connections = Arc::new(AtomicUsize::new(0));
@@ -150,7 +151,7 @@ pub(crate) fn start(
                 metrics,
                 drain: Rc::default(),
                 request_ids: RequestIds::new(),
-                replay_budget,
+                budgets,
             });
             runtime.block_on(run(worker, inbox, connections));
             // A look-up of a name may hang for long, and nobody needs it any more.

@@ -28,12 +28,21 @@ enum Then {
     Waits,
 }
 
+fn as_it_is(gateway: Gateway) -> Gateway {
+    gateway
+}
+
 fn said(text: &str) -> String {
     format!("data: {}\n\n", json!({ "id": "c", "choices": [{ "index": 0, "delta": { "content": text } }] }))
 }
 
 /// A service whose API streams these events.
-async fn streaming(api_format: &str, events: Vec<String>, then: Then) -> (RawUpstream, Running) {
+async fn streaming(
+    api_format: &str,
+    events: Vec<String>,
+    then: Then,
+    set: impl FnOnce(Gateway) -> Gateway,
+) -> (RawUpstream, Running) {
     let upstream = RawUpstream::serve(move |mut socket| {
         let events = events.clone();
         async move {
@@ -51,7 +60,7 @@ async fn streaming(api_format: &str, events: Vec<String>, then: Then) -> (RawUps
         }
     })
     .await;
-    let gateway = Gateway::new().llm("ai", api_format, &upstream.url(), &["k1"]).start().await;
+    let gateway = set(Gateway::new().llm("ai", api_format, &upstream.url(), &["k1"])).start().await;
     (upstream, gateway)
 }
 
@@ -71,7 +80,7 @@ fn spent(gateway: &Running) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_does_not_tell_is_estimated_and_marked() {
     let events = vec![said("The quick brown"), said(" fox"), "data: [DONE]\n\n".into()];
-    let (_upstream, gateway) = streaming("openai_compatible", events, Then::Ends).await;
+    let (_upstream, gateway) = streaming("openai_compatible", events, Then::Ends, as_it_is).await;
 
     let answer = gateway.post("/llm/ai/v1/chat/completions", QUESTION).await;
 
@@ -91,7 +100,7 @@ async fn of_a_stream_that_ends_early_what_passed_is_estimated() {
         [(Then::Waits, RequestOutcome::ClientGone), (Then::BreaksOff, RequestOutcome::UpstreamCut)]
     {
         let events = vec![said("The quick brown"), said(" fox")];
-        let (_upstream, gateway) = streaming("openai_compatible", events, then).await;
+        let (_upstream, gateway) = streaming("openai_compatible", events, then, as_it_is).await;
 
         let record = recorded(&gateway, if then == Then::Waits { " fox" } else { "error" }).await;
 
@@ -109,7 +118,7 @@ async fn a_prompt_that_was_told_of_stays_what_it_was_told_to_be() {
         )
     };
     let events = vec![START.into(), delta("The quick brown"), delta(" fox")];
-    let (_upstream, gateway) = streaming("anthropic_native", events, Then::Waits).await;
+    let (_upstream, gateway) = streaming("anthropic_native", events, Then::Waits, as_it_is).await;
 
     let record = recorded(&gateway, " fox").await;
 
@@ -124,14 +133,36 @@ async fn a_prompt_that_was_told_of_stays_what_it_was_told_to_be() {
 async fn what_was_told_is_not_estimated_and_neither_is_a_failure() {
     let told = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":9}}\n\n";
     let (_upstream, gateway) =
-        streaming("openai_compatible", vec![said("Hi"), told.into()], Then::Ends).await;
+        streaming("openai_compatible", vec![said("Hi"), told.into()], Then::Ends, as_it_is).await;
     gateway.post("/llm/ai/v1/chat/completions", QUESTION).await;
     let record = &gateway.estimated_records(1).await[0];
     let used = Tokens { input: 7, output: 9, ..Tokens::default() };
     assert_eq!((record.usage, record.usage_estimated), (Some(used), false));
 
-    let (_upstream, gateway) = streaming("openai_compatible", vec![ERROR.into()], Then::Ends).await;
+    let (_upstream, gateway) = streaming("openai_compatible", vec![ERROR.into()], Then::Ends, as_it_is).await;
     gateway.post("/llm/ai/v1/chat/completions", QUESTION).await;
     let record = &gateway.estimated_records(1).await[0];
     assert_eq!((record.usage, record.usage_estimated, record.cost), (None, false, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_for_estimates_takes_no_room_from_bodies_and_without_room_nothing_is_estimated() {
+    let (_upstream, gateway) = streaming("openai_compatible", vec![said("Hi")], Then::Waits, |gateway| {
+        gateway.set(|s| (s.client.prompt_budget_bytes, s.client.replay_budget_bytes) = (200, 200))
+    })
+    .await;
+    let open = async || {
+        let request = Request::post("/llm/ai/v1/chat/completions");
+        let mut answer = open(gateway.address, request, Bytes::from_static(QUESTION.as_bytes())).await;
+        read_until(answer.body_mut(), "Hi").await;
+        answer
+    };
+
+    let waiting = [open().await, open().await, open().await];
+
+    drop(waiting);
+    let records = gateway.estimated_records(3).await;
+    // A body that found no room would tell no model.
+    assert!(records.iter().all(|record| record.model.as_deref() == Some("gpt-4o")));
+    assert_eq!(records.iter().filter(|record| record.usage_estimated).count(), 2);
 }
