@@ -55,7 +55,7 @@ pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
 pub use estimate::{Said, prompt_tokens};
 pub use format::Format;
 pub use member::take_member;
-pub use model::requested_model;
+pub use model::{ModelReader, model_in_path};
 pub use sse::SseReader;
 pub use stream_start::{StreamStart, stream_start};
 pub use usage::{Usage, UsageReader};

@@ -4,7 +4,7 @@
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use http::{Method, Response};
-use llm_formats::{Dialect, ErrorKind, requested_model};
+use llm_formats::{Dialect, ErrorKind, model_in_path};
 use rotator_core::{
     cache::Turn,
     model::{ApiFormat, KeyId, OutputFormat, Target},
@@ -217,11 +217,14 @@ impl Ask {
     /// The model that the request is for, as far as it has come.
     pub(crate) fn model(&self) -> Option<&str> {
         let Target::Llm { .. } = self.route.config.spec.target else { return None };
-        let named = || {
-            let body = self.body.whole().unwrap_or_default();
-            requested_model(self.outbound.path(), &body).map(std::borrow::Cow::into_owned)
-        };
-        self.model.get_or_init(named).as_deref()
+        if let Some(known) = self.model.get() {
+            return known.as_deref();
+        }
+        let in_path = model_in_path(self.outbound.path()).map(ToOwned::to_owned);
+        let model = in_path.or_else(|| self.body.model());
+        // The rest of the body may name it.
+        let may_come = model.is_none() && !self.body.has_come();
+        if may_come { None } else { self.model.get_or_init(|| model).as_deref() }
     }
 }
 

@@ -4,13 +4,13 @@
 //! one for all requests, so that another key can be tried. A body above the limits is sent once.
 
 mod attempt_body;
+mod source;
 
 use std::{
     cell::{Cell, RefCell},
     io,
     pin::Pin,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,12 +18,14 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{byte_budget::ByteBudget, connection::OpenBody, response::BoxError};
 
 pub(crate) use attempt_body::AttemptBody;
+pub(crate) use source::BodyLimits;
+
+use source::Source;
 
 /// A request body, from which an attempt takes a copy to send.
 #[derive(Clone)]
@@ -44,36 +46,12 @@ struct Shared {
     awaits_client: Cell<bool>,
 }
 
-struct Source {
-    /// `None` when there is no body.
-    incoming: Option<Incoming>,
-    /// Present until the body ended.
-    open: Option<OpenBody>,
-    kept: SmallVec<[Bytes; 2]>,
-    kept_bytes: usize,
-    /// Read ahead, but not kept: sent once, after what was kept.
-    late: Option<Frame<Bytes>>,
-    /// Whether everything that came is in `kept`.
-    is_whole: bool,
-    limits: BodyLimits,
-}
-
 /// A body as it gets here.
 pub(crate) enum Upload {
     /// The client is sending it.
     Coming(Incoming, Option<OpenBody>),
     /// It has been read.
     Whole(Bytes),
-}
-
-/// Bounds on one body.
-#[derive(Clone)]
-pub(crate) struct BodyLimits {
-    pub(crate) max_bytes: u64,
-    pub(crate) max_replay_bytes: usize,
-    pub(crate) budget: Arc<ByteBudget>,
-    /// Between two parts of it.
-    pub(crate) frame_timeout: Duration,
 }
 
 /// Why a body could not be read to its end.
@@ -143,21 +121,14 @@ impl RequestBody {
             max_bytes: 0,
             max_replay_bytes: 0,
             budget: ByteBudget::new(0),
+            names_model: false,
             frame_timeout: Duration::ZERO,
         };
         Self::of(None, None, limits, Instant::now())
     }
 
     fn of(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits, now: Instant) -> Self {
-        let source = Source {
-            incoming,
-            open,
-            kept: SmallVec::new(),
-            kept_bytes: 0,
-            late: None,
-            is_whole: true,
-            limits,
-        };
+        let source = Source::new(incoming, open, limits);
         let shared = Shared {
             source: RefCell::new(source),
             attempt: Cell::new(0),
@@ -203,10 +174,14 @@ impl RequestBody {
         source.is_whole && fits && self.shared.failure.get().is_none()
     }
 
-    /// A copy of it, if it has come to its end and was kept.
-    pub(crate) fn whole(&self) -> Option<Vec<u8>> {
-        let source = self.shared.source.borrow();
-        (source.is_whole && source.has_ended()).then(|| source.kept.concat())
+    /// The model that it names, as far as it has come.
+    pub(crate) fn model(&self) -> Option<String> {
+        self.shared.source.borrow().model()
+    }
+
+    /// Whether all of it has come.
+    pub(crate) fn has_come(&self) -> bool {
+        self.shared.source.borrow().has_ended()
     }
 
     /// Whether the first attempt has not taken it to its end, so that there may be no other beside it yet.
@@ -338,30 +313,5 @@ impl Shared {
             source.open.take().into_iter().for_each(OpenBody::end);
         }
         Poll::Ready(Some(Ok(frame)))
-    }
-}
-
-impl Source {
-    fn has_ended(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
-    }
-
-    fn keep(&mut self, data: &Bytes) {
-        if !self.is_whole {
-            return;
-        }
-        let fits = self.kept_bytes + data.len() <= self.limits.max_replay_bytes;
-        if fits && self.limits.budget.take(data.len()) {
-            self.kept_bytes += data.len();
-            self.kept.push(data.clone());
-        } else {
-            self.is_whole = false;
-        }
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.limits.budget.give_back(self.kept_bytes);
     }
 }

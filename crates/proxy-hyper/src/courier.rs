@@ -85,6 +85,7 @@ fn limits() -> BodyLimits {
         max_bytes: u64::MAX,
         max_replay_bytes: 0,
         budget: ByteBudget::new(0),
+        names_model: false,
         frame_timeout: Duration::ZERO,
     }
 }

@@ -184,6 +184,7 @@ fn admit(
             Some(_) => usize::try_from(max_bytes).unwrap_or(usize::MAX),
         },
         budget: Arc::clone(&worker.budgets.replay),
+        names_model: exchange.config_type == ConfigType::Llm,
         frame_timeout: worker.settings.client.body_timeout,
     };
     let body = RequestBody::new(upload, limits, exchange.started());

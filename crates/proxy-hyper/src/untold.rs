@@ -112,6 +112,7 @@ mod tests {
             max_bytes: u64::MAX,
             max_replay_bytes: usize::MAX,
             budget: ByteBudget::new(0),
+            names_model: false,
             frame_timeout: std::time::Duration::ZERO,
         };
         RequestBody::new(Upload::Whole(bytes), limits, Instant::now())

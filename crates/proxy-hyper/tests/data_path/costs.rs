@@ -1,6 +1,7 @@
 //! What requests to LLM services cost, told with their records.
 
 use http::Response;
+use proxy_hyper::Settings;
 use rotator_core::{model::ConfigType, prices::PriceRow, record::RequestRecord};
 use serde_json::{Value, json};
 
@@ -96,4 +97,21 @@ async fn a_translated_request_costs_what_the_apis_model_does() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let record = &gateway.records(1).await[0];
     assert_eq!((record.model.as_deref(), dollars(record).as_deref()), (Some("gpt-4o"), Some("0.0001825")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_too_long_to_be_sent_again_has_its_model_and_its_cost() {
+    let (_upstream, gateway) = gateway(json!([])).await;
+    let text = "x".repeat(Settings::default().client.max_replay_bytes);
+    for body in [
+        format!(r#"{{"model":"gpt-4o-2024-08-06","input":"{text}"}}"#),
+        format!(r#"{{"input":"{text}","model":"gpt-4o-2024-08-06"}}"#),
+    ] {
+        gateway.post("/llm/ai/v1/chat/completions", body).await;
+    }
+
+    for record in gateway.records(2).await {
+        assert_eq!(record.model.as_deref(), Some("gpt-4o-2024-08-06"));
+        assert_eq!(dollars(&record).as_deref(), Some("0.0001825"));
+    }
 }
