@@ -3,6 +3,7 @@
 mod terms;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -13,6 +14,7 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -27,8 +29,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct ProxyKeys {
     keys: Box<[Known]>,
+    /// Their places, by the beginnings of their digests.
+    places: HashMap<Beginning, usize, RandomState>,
     list: ListId,
 }
+
+/// So much of a digest tells keys apart.
+type Beginning = [u8; 16];
 
 /// Where all instances count together what holders do.
 pub type Ledgers<'a> = &'a dyn Fn(Scope) -> Option<Arc<dyn Ledger>>;
@@ -83,7 +90,9 @@ impl ProxyKeys {
 
     fn of(keys: Box<[Known]>) -> Self {
         let digests: Vec<u8> = keys.iter().flat_map(|known| known.digest).collect();
-        Self { keys, list: sha256(&digests) }
+        let places =
+            keys.iter().zip(0..).filter_map(|(known, place)| Some((beginning(&known.digest)?, place)));
+        Self { places: places.collect(), keys, list: sha256(&digests) }
     }
 
     /// Like [`ProxyKeys::check`], for one of many requests on a connection.
@@ -102,20 +111,16 @@ impl ProxyKeys {
 
     /// Whose key this is; `None` for nobody's.
     ///
-    /// Takes the same time wherever two keys differ: whole digests are compared, in constant time, all of them.
+    /// However many keys there are, one is compared with, in constant time. How long it takes to find that one tells of
+    /// digests at most, and nobody finds a key by its digest.
     pub fn check(&self, shown: &[u8]) -> Option<Holder> {
         self.keys.get(self.find(shown)?).map(|known| known.holder.clone())
     }
 
     fn find(&self, shown: &[u8]) -> Option<usize> {
         let shown = sha256(shown);
-        let mut found = None;
-        for (place, known) in self.keys.iter().enumerate() {
-            if verify_slices_are_equal(&known.digest, &shown).is_ok() {
-                found = Some(place);
-            }
-        }
-        found
+        let place = *self.places.get(&beginning(&shown)?)?;
+        verify_slices_are_equal(&self.keys.get(place)?.digest, &shown).is_ok().then_some(place)
     }
 
     /// When keys of admins were last shown, as far as that is news since the last call.
@@ -144,6 +149,10 @@ pub fn random_text(prefix: &str, bytes: usize) -> Option<Zeroizing<String>> {
 /// The digest by which a proxy key is known.
 pub fn sha256_of(key: &Secret) -> [u8; SHA256_OUTPUT_LEN] {
     sha256(key.expose().as_bytes())
+}
+
+fn beginning(digest: &[u8; SHA256_OUTPUT_LEN]) -> Option<Beginning> {
+    digest.first_chunk().copied()
 }
 
 fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
@@ -192,6 +201,26 @@ mod tests {
         for near in ["", "first-ke", "first-key ", "First-key", "first-kez", "first-key,second-key"] {
             assert_eq!(check(&keys, near), None, "{near:?}");
         }
+    }
+
+    #[test]
+    fn each_of_many_keys_is_its_holders() {
+        let texts: Vec<_> = (0..2_000).map(|n| format!("key-{n}")).collect();
+        let keys = keys(&texts.iter().map(String::as_str).collect::<Vec<_>>()[..900]);
+        let made: Vec<_> = (1001..).zip(&texts[900..]).map(|(id, text)| made(id, text)).collect();
+        let keys = keys.with_made(&made, Instant::now(), &|_| None);
+
+        for (number, text) in (1..=900).chain(1001..).zip(&texts) {
+            assert_eq!(check(&keys, text), Some(number), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_that_only_begins_alike_opens_nothing() {
+        let mut keys = keys(&["first-key"]);
+        keys.keys[0].digest[SHA256_OUTPUT_LEN - 1] ^= 1;
+
+        assert_eq!(check(&keys, "first-key"), None);
     }
 
     #[test]
