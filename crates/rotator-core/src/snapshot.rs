@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::{
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, ProxyKey, Weight},
@@ -125,7 +126,8 @@ impl SnapshotSealer {
         let keep = |source| KeptConfig::seal(source, &self.vault);
         let configs = sources.into_iter().map(keep).collect::<Result<_, _>>()?;
         let kept = Kept { database, revision, taken_at, configs, proxy_keys, prices };
-        let plain = serde_json::to_vec(&kept).map_err(|_| VaultError::Damaged)?;
+        // Headers that an admin has set may be secret.
+        let plain = serde_json::to_vec(&kept).map(Zeroizing::new).map_err(|_| VaultError::Damaged)?;
         let sealed = self.vault.seal_document(&plain, PURPOSE)?;
         Ok(format!("{HEADER}\n{}\n{sealed}\n", self.wrapped))
     }

@@ -1,9 +1,9 @@
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, mem, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::EventKind;
 use crate::{model::BaseUrl, secret::Secret, store::StoreError, vault::Vault};
@@ -73,6 +73,7 @@ struct Kept {
     last_id: u32,
 }
 
+/// Wiped when it is dropped: an address may have a token in it.
 #[derive(Serialize, Deserialize)]
 struct KeptWebhook {
     id: u32,
@@ -80,6 +81,13 @@ struct KeptWebhook {
     secret: Option<String>,
     format: Format,
     events: BTreeSet<EventKind>,
+}
+
+impl Drop for KeptWebhook {
+    fn drop(&mut self) {
+        self.url.zeroize();
+        self.secret.zeroize();
+    }
 }
 
 impl Default for Notifications {
@@ -112,13 +120,13 @@ impl Notifications {
         let plain = vault.open_document(sealed, PURPOSE).map_err(|e| unreadable(&e.to_string()))?;
         let kept: Kept =
             serde_json::from_slice(&plain).map_err(|_| unreadable("a newer version wrote them"))?;
-        let open = |kept: KeptWebhook| {
+        let open = |mut kept: KeptWebhook| {
             Ok(Webhook {
                 id: kept.id,
                 url: kept.url.parse()?,
-                secret: kept.secret.map(|secret| secret.parse()).transpose()?,
+                secret: kept.secret.as_deref().map(str::parse).transpose()?,
                 format: kept.format,
-                events: kept.events,
+                events: mem::take(&mut kept.events),
             })
         };
         let webhooks = kept.webhooks.into_iter().map(open).collect::<Result<_, String>>();
