@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use llm_formats::ErrorKind;
-use rotator_core::{caps::Closed, routes::Route};
+use rotator_core::{
+    caps::{Closed, Entrance},
+    routes::Route,
+};
+use tokio::time::Instant;
 
 use crate::{error::ProxyError, exchange::Exchange};
 
@@ -13,12 +17,20 @@ const PROXY_KEY: &str = "this proxy key";
 
 /// Takes a place in a service, and one of those that the proxy key has.
 pub(crate) async fn enter(exchange: &mut Exchange, route: &Route) -> Result<(), ProxyError> {
-    let pass = exchange.pass.as_ref();
-    if route.entrance.is_shared() || pass.is_some_and(|pass| pass.terms().entrance.is_shared()) {
-        // In a box: most requests need no room for it.
-        return Box::pin(admit(exchange, route)).await;
+    let of_key = exchange.pass.as_ref().map(|pass| &pass.terms().entrance);
+    if !route.entrance.is_bounded() && !of_key.is_some_and(Entrance::is_bounded) {
+        return Ok(());
     }
-    let now = exchange.started().into_std();
+    // Not when the head came: a body may have been read since.
+    let now = Instant::now().into_std();
+    if of_key.is_some() {
+        // What the service refuses is not to count in the key's minute.
+        route.entrance.check(now).map_err(|closed| shut(SERVICE, closed))?;
+    }
+    if route.entrance.is_shared() || of_key.is_some_and(Entrance::is_shared) {
+        // In a box: most requests need no room for it.
+        return Box::pin(admit(exchange, route, now)).await;
+    }
     if let Some(pass) = &mut exchange.pass {
         pass.permit = pass.terms().entrance.enter(now).map_err(|closed| shut(PROXY_KEY, closed))?;
     }
@@ -27,8 +39,7 @@ pub(crate) async fn enter(exchange: &mut Exchange, route: &Route) -> Result<(), 
 }
 
 /// The same where other instances are asked.
-async fn admit(exchange: &mut Exchange, route: &Route) -> Result<(), ProxyError> {
-    let now = exchange.started().into_std();
+async fn admit(exchange: &mut Exchange, route: &Route, now: std::time::Instant) -> Result<(), ProxyError> {
     if let Some(pass) = &mut exchange.pass {
         pass.permit = pass.terms().entrance.admit(now).await.map_err(|closed| shut(PROXY_KEY, closed))?;
     }

@@ -6,7 +6,7 @@ use rotator_core::model::ConfigOptions;
 use tokio::sync::Semaphore;
 
 use crate::support::{
-    Gateway, Running, Upstream,
+    Gateway, PROXY_KEY, Running, Upstream,
     client::{Answer, open, read_until},
     eventually,
     upstream::{EVENT_STREAM, RawUpstream, chunk, held, ok, read_head, until_closed},
@@ -46,6 +46,30 @@ async fn a_service_serves_no_more_in_a_minute_than_it_may() {
     let wait: u64 = refused[0].header("retry-after").parse().unwrap();
     assert!((55..=61).contains(&wait), "{wait}");
     assert!(refused[0].json()["detail"].as_str().unwrap().contains("in a minute"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_comes_in_when_its_body_has_come_where_that_is_read_first() {
+    let upstream = Upstream::reply(|_| ok("{}")).await;
+    let gateway = Gateway::new().llm("ai", "anthropic_native", &upstream.url(), &["k1"]).with(|fields| {
+        fields.output_format = Some("openai".into());
+        fields.options.max_per_minute = Some(1);
+    });
+    let gateway = gateway.start().await;
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    gateway.post("/llm/ai/v1/chat/completions", body).await;
+
+    let mut client = gateway.raw().await;
+    let head =
+        format!("POST /llm/ai/v1/chat/completions HTTP/1.1\r\nhost: a\r\nx-proxy-key: {PROXY_KEY}\r\n");
+    client.write(format!("{head}connection: close\r\ncontent-length: {}\r\n\r\n", body.len())).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let answer = client.exchange(body).await;
+
+    assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+    let (_, wait) = answer.split_once("retry-after: ").unwrap();
+    let wait: u64 = wait.split_once('\r').unwrap().0.parse().unwrap();
+    assert!(wait <= 58, "{wait} seconds, of which some were over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,6 +121,27 @@ async fn its_requests_in_a_minute_are_counted_over_all_services() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_refuses_is_not_counted_in_its_minute() {
+    let upstream = Upstream::reply(|_| ok("{}")).await;
+    let gateway = Gateway::new()
+        .llm("one", "openai_compatible", &upstream.url(), &["up-1"])
+        .with(|fields| fields.options.max_per_minute = Some(1))
+        .llm("two", "openai_compatible", &upstream.url(), &["up-2"])
+        .start()
+        .await;
+    gateway.routes.replace_proxy_keys(&[team(|key| key.caps.per_minute = NonZeroU32::new(2))]).await;
+
+    let mut answers = Vec::new();
+    for service in ["one", "one", "one", "two", "two"] {
+        answers.push(call(&gateway, KEY, service).await);
+    }
+
+    let told: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(told, [200, 429, 429, 200, 429]);
+    assert!(answers[1].text().contains("this service") && answers[4].text().contains("this proxy key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn its_requests_at_a_time_are_counted_until_they_end() {
     let release = Arc::new(Semaphore::new(0));
     let upstream = held(Arc::clone(&release)).await;

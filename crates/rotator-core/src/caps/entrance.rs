@@ -1,6 +1,9 @@
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,6 +20,9 @@ pub struct Entrance {
     caps: Caps,
     gate: Arc<Gate>,
     ledger: Option<Arc<dyn Ledger>>,
+    /// Until when all instances together let nobody in, in milliseconds since the epoch.
+    closed_until: AtomicU64,
+    epoch: Instant,
 }
 
 /// A request that was let in, until it is dropped.
@@ -37,7 +43,15 @@ impl Entrance {
     ) -> Self {
         let gate = before.map_or_else(|| Arc::new(Gate::new(epoch)), |before| Arc::clone(&before.gate));
         let is_bounded = caps != Caps::default();
-        Self { caps, gate, ledger: is_bounded.then(ledger).flatten() }
+        let ledger = is_bounded.then(ledger).flatten();
+        // What others told was told of caps that may have changed.
+        Self { caps, gate, ledger, closed_until: AtomicU64::new(0), epoch }
+    }
+
+    /// Whether anything is bounded.
+    #[inline]
+    pub fn is_bounded(&self) -> bool {
+        self.caps != Caps::default()
     }
 
     /// Whether other instances are to be asked, so that [`Entrance::admit`] lets in, and not [`Entrance::enter`].
@@ -48,10 +62,22 @@ impl Entrance {
     /// Lets a request in as far as this instance knows; `None` for caps that need no permit.
     #[inline]
     pub fn enter(&self, now: Instant) -> Result<Option<Permit>, Closed> {
-        if self.caps == Caps::default() {
+        if !self.is_bounded() {
             return Ok(None);
         }
         Ok(self.gate.enter(&self.caps, now)?.map(|here| Permit { _here: here, _everywhere: None }))
+    }
+
+    /// Whether a request may come in, as far as is known here without a question. Nothing is counted: what another entrance
+    /// counts first would be in vain.
+    pub fn check(&self, now: Instant) -> Result<(), Closed> {
+        if !self.is_bounded() {
+            return Ok(());
+        }
+        self.gate.check(&self.caps, now)?;
+        let until = Duration::from_millis(self.closed_until.load(Relaxed));
+        let wait = until.saturating_sub(now.saturating_duration_since(self.epoch));
+        if wait.is_zero() { Ok(()) } else { Err(self.closed_for(wait)) }
     }
 
     /// Lets a request in as far as all instances together allow.
@@ -69,7 +95,10 @@ impl Entrance {
                 granted.hold
             }
             Some(Claimed { granted: None, full }) => {
-                return Err(full.first().map_or(Closed::Full, |(_, wait)| self.closed_for(*wait)));
+                let Some((_, wait)) = full.first() else { return Err(Closed::Full) };
+                let until = now.saturating_duration_since(self.epoch).saturating_add(*wait).as_millis();
+                self.closed_until.fetch_max(u64::try_from(until).unwrap_or(u64::MAX), Relaxed);
+                return Err(self.closed_for(*wait));
             }
             None => {
                 self.gate.take(&self.caps, now)?;
@@ -162,6 +191,21 @@ mod tests {
         }
         assert!(entrance.admit(now).await.is_ok());
         assert!(matches!(entrance.admit(now).await, Err(Closed::For(_))), "by itself");
+    }
+
+    #[tokio::test]
+    async fn a_look_counts_nothing_and_knows_what_the_others_have_told() {
+        let (entrance, others) = shared(caps(1, 1, 0), vec![full()]);
+        let now = Instant::now();
+
+        assert!((0..3).all(|_| entrance.check(now).is_ok()));
+        assert_eq!(entrance.admit(now).await.unwrap_err(), Closed::For(WAIT));
+        assert!(matches!(entrance.check(now), Err(Closed::For(wait)) if wait > WAIT / 2));
+        assert!(entrance.check(now + WAIT).is_ok());
+        assert_eq!(others.asked().len(), 1);
+
+        let _inside = entrance.enter(now).unwrap();
+        assert_eq!(entrance.check(now + WAIT), Err(Closed::Full));
     }
 
     #[tokio::test]

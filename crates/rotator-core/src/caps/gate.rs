@@ -51,9 +51,16 @@ impl Gate {
     /// The same for a request that is counted in the minute only when others have let it in too.
     pub(super) fn look(self: &Arc<Self>, caps: &Caps, now: Instant) -> Result<Option<Inside>, Closed> {
         let permit = self.place(caps)?;
-        self.check_tokens(caps, now)?;
-        let wait = caps.per_minute.map_or(Duration::ZERO, |limit| self.minute.wait(limit.get(), now));
-        if wait.is_zero() { Ok(permit) } else { Err(Closed::For(wait)) }
+        self.check_minute(caps, now)?;
+        Ok(permit)
+    }
+
+    /// Whether a request may come in; nothing is taken.
+    pub(super) fn check(&self, caps: &Caps, now: Instant) -> Result<(), Closed> {
+        if caps.concurrent.is_some_and(|most| self.inside.load(Relaxed) >= most.get()) {
+            return Err(Closed::Full);
+        }
+        self.check_minute(caps, now)
     }
 
     /// Counts a request in the minute, if there is room for it.
@@ -73,6 +80,12 @@ impl Gate {
         let claim = |inside: u32| (inside < most.get()).then(|| inside + 1);
         self.inside.fetch_update(Relaxed, Relaxed, claim).map_err(|_| Closed::Full)?;
         Ok(Some(Inside(Arc::clone(self))))
+    }
+
+    fn check_minute(&self, caps: &Caps, now: Instant) -> Result<(), Closed> {
+        self.check_tokens(caps, now)?;
+        let wait = caps.per_minute.map_or(Duration::ZERO, |limit| self.minute.wait(limit.get(), now));
+        if wait.is_zero() { Ok(()) } else { Err(Closed::For(wait)) }
     }
 
     fn check_tokens(&self, caps: &Caps, now: Instant) -> Result<(), Closed> {
