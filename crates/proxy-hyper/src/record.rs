@@ -7,7 +7,7 @@ use rotator_core::{
     model::ConfigId,
     record::{ErrorSample, RequestRecord},
 };
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{metrics::WorkerMetrics, untold::Untold};
 
@@ -91,8 +91,11 @@ impl Recorder {
     fn send(&self, batch: Batch) {
         let count = batch.requests.len() as u64;
         let is_empty = count == 0 && batch.samples.is_empty();
-        if !is_empty && self.sender.try_send(batch).is_err() {
+        if !is_empty
+            && let Err(TrySendError::Full(batch) | TrySendError::Closed(batch)) = self.sender.try_send(batch)
+        {
             self.metrics.records_dropped.add(count);
+            batch.estimate_roughly();
         }
     }
 }

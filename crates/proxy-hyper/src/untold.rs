@@ -47,6 +47,11 @@ impl Prompt {
     fn tokens(&self) -> u64 {
         prompt_tokens(&self.text, self.whole)
     }
+
+    /// The same by the rule of thumb, of what was kept alone.
+    fn rough_tokens(&self) -> u64 {
+        self.text.len() as u64 / 4
+    }
 }
 
 impl Drop for Prompt {
@@ -59,12 +64,16 @@ impl Untold {
     /// Estimates what the request used, and counts what has not been counted of it.
     fn settle(self, record: &mut RequestRecord) {
         let output = self.said.tokens();
+        self.count(record, Prompt::tokens, output);
+    }
+
+    fn count(self, record: &mut RequestRecord, of_prompt: fn(&Prompt) -> u64, output: u64) {
         let (used, more) = if let Some(told) = record.usage {
             // An answer that broke off after it had told of its prompt.
             let more = Tokens { output: output.saturating_sub(told.output), ..Tokens::default() };
             (Tokens { output: told.output.max(output), ..told }, more)
         } else {
-            let all = Tokens { input: self.prompt.tokens(), output, ..Tokens::default() };
+            let all = Tokens { input: of_prompt(&self.prompt), output, ..Tokens::default() };
             (all, all)
         };
         let now = Instant::now().into_std();
@@ -94,6 +103,16 @@ impl Batch {
         for untold in mem::take(&mut self.untold) {
             if let Some(record) = self.requests.get_mut(untold.place) {
                 untold.settle(record);
+            }
+        }
+    }
+
+    /// The same at once, and roughly: nobody will read the records, and yet caps have to count.
+    pub(crate) fn estimate_roughly(mut self) {
+        for untold in mem::take(&mut self.untold) {
+            if let Some(record) = self.requests.get_mut(untold.place) {
+                let output = untold.said.rough_tokens();
+                untold.count(record, Prompt::rough_tokens, output);
             }
         }
     }

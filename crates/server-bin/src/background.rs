@@ -53,14 +53,17 @@ impl Background {
             tokio::spawn(certificate.follow_files());
         }
         let (records, batches) = mpsc::channel(request_log::QUEUE);
+        let (estimated, waiting) = mpsc::channel(request_log::QUEUE);
+        let unwritten = estimated.downgrade();
         let records_dropped = Arc::<AtomicU64>::default();
+        tokio::spawn(request_log::estimate(batches, estimated, Arc::clone(&records_dropped)));
         let record_writer =
-            tokio::spawn(request_log::write(batches, Arc::clone(&store), Arc::clone(&records_dropped)));
+            tokio::spawn(request_log::write(waiting, Arc::clone(&store), Arc::clone(&records_dropped)));
         let stop = CancellationToken::new();
         let usage_writer = tokio::spawn(Usage::default().flush_until(stop.clone(), routes, store));
         let background = Self {
             identity,
-            records: records.downgrade(),
+            records: unwritten,
             records_dropped,
             record_writer,
             usage_writer,

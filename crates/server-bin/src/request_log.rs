@@ -10,12 +10,16 @@ use std::{
 
 use proxy_hyper::Batch;
 use rotator_core::store::Store;
-use tokio::{sync::mpsc::Receiver, task::spawn_blocking, time::sleep};
+use tokio::{
+    sync::mpsc::{Receiver, Sender},
+    task::{JoinError, spawn_blocking},
+    time::sleep,
+};
 use tracing::{info, warn};
 
 use crate::{clock, config::Logs, membership::Leading};
 
-/// Batches that may wait for the writer; beyond them records are dropped, and counted by the data path.
+/// Batches that may wait for an estimate, and for the writer; beyond them records are dropped, and counted by the data path.
 pub const QUEUE: usize = 64;
 /// Batches are written together up to about so many records.
 const MAX_RECORDS: usize = 2_000;
@@ -25,14 +29,37 @@ const MINUTES_AGE: Duration = Duration::from_hours(26);
 /// How long it is told at all: a little longer than the panel shows it.
 const STATS_AGE: Duration = Duration::from_hours(31 * 24);
 
+/// Estimates what requests used whose answers did not tell, and passes their records on to the writer, until their senders
+/// are gone. Caps count what is estimated, so that never waits for the writer: records for which it has no room are dropped.
+pub async fn estimate(mut batches: Receiver<Batch>, writer: Sender<Batch>, dropped: Arc<AtomicU64>) {
+    while let Some(batch) = batches.recv().await {
+        let count = batch.requests.len() as u64;
+        let batch = estimated(batch).await;
+        if batch.is_none_or(|batch| writer.try_send(batch).is_err()) {
+            dropped.fetch_add(count, Relaxed);
+        }
+    }
+}
+
+/// A batch in which every request has what it used, as far as that can be known; `None` if that failed.
+async fn estimated(mut batch: Batch) -> Option<Batch> {
+    if batch.untold.is_empty() {
+        return Some(batch);
+    }
+    let estimating = spawn_blocking(move || {
+        batch.estimate();
+        batch
+    });
+    let lost = |error: &JoinError| warn!(error = error as &dyn std::error::Error, "request records lost");
+    estimating.await.inspect_err(lost).ok()
+}
+
 /// Appends records until their senders are gone. What cannot be written is dropped.
 pub async fn write(mut batches: Receiver<Batch>, store: Arc<dyn Store>, dropped: Arc<AtomicU64>) {
-    while let Some(batch) = batches.recv().await {
-        let Batch { mut requests, mut samples, .. } = estimated(batch).await;
+    while let Some(Batch { mut requests, mut samples, .. }) = batches.recv().await {
         while requests.len() < MAX_RECORDS
             && let Ok(more) = batches.try_recv()
         {
-            let more = estimated(more).await;
             requests.extend(more.requests);
             samples.extend(more.samples);
         }
@@ -49,21 +76,6 @@ pub async fn write(mut batches: Receiver<Batch>, store: Arc<dyn Store>, dropped:
             warn!(error = &error as &dyn std::error::Error, "error samples dropped");
         }
     }
-}
-
-/// A batch in which every request has what it used, as far as that can be known.
-async fn estimated(mut batch: Batch) -> Batch {
-    if batch.untold.is_empty() {
-        return batch;
-    }
-    let estimating = spawn_blocking(move || {
-        batch.estimate();
-        batch
-    });
-    estimating.await.unwrap_or_else(|error| {
-        warn!(error = &error as &dyn std::error::Error, "request records lost");
-        Batch::default()
-    })
 }
 
 /// Deletes old records from time to time, on the instance that leads.
@@ -135,6 +147,22 @@ mod tests {
         write(batches, data.store, Arc::clone(&dropped)).await;
 
         assert_eq!(dropped.load(Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_falls_behind_holds_up_no_estimates_and_what_it_loses_is_counted() {
+        let (sender, batches) = mpsc::channel(QUEUE);
+        let (writer, mut estimated) = mpsc::channel(1);
+        for _ in 0..QUEUE {
+            sender.send(batch(3)).await.unwrap();
+        }
+        drop(sender);
+        let dropped = Arc::<AtomicU64>::default();
+        estimate(batches, writer, Arc::clone(&dropped)).await;
+
+        assert_eq!(estimated.recv().await.map(|batch| batch.requests.len()), Some(3));
+        assert!(estimated.recv().await.is_none());
+        assert_eq!(dropped.load(Relaxed), 3 * (QUEUE as u64 - 1));
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use crate::support::{
     Gateway, Running,
     client::{open, read_until},
+    eventually,
     upstream::{EVENT_STREAM, RawUpstream, chunk, read_head, until_closed},
 };
 
@@ -165,4 +166,18 @@ async fn what_is_kept_for_estimates_takes_no_room_from_bodies_and_without_room_n
     // A body that found no room would tell no model.
     assert!(records.iter().all(|record| record.model.as_deref() == Some("gpt-4o")));
     assert_eq!(records.iter().filter(|record| record.usage_estimated).count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_records_is_counted_all_the_same() {
+    let words = "The quick brown fox".repeat(5);
+    let (_upstream, gateway) = streaming("openai_compatible", vec![said(&words)], Then::Ends, as_it_is).await;
+    gateway.close_log().await;
+
+    gateway.post("/llm/ai/v1/chat/completions", QUESTION).await;
+
+    let used = || gateway.routes.table().load().find(ConfigType::Llm, "ai").unwrap().tokens.get();
+    // About a token for every four bytes.
+    eventually(|| used().iter().sum::<u64>() > 0).await;
+    assert_eq!(used(), [QUESTION.len() as u64 / 4, 0, 0, words.len() as u64 / 4, 0]);
 }

@@ -229,6 +229,11 @@ impl Running {
         self.seen(true, |seen| seen.requests.len() >= count).await.requests.clone()
     }
 
+    /// From now on no record is taken.
+    pub async fn close_log(&self) {
+        self.records.lock().await.close();
+    }
+
     /// Waits until this many samples have been taken, and gives them.
     pub async fn samples(&self, count: usize) -> Vec<ErrorSample> {
         self.seen(false, |seen| seen.samples.len() >= count).await.samples.clone()
