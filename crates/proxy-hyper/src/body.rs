@@ -20,7 +20,7 @@ use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use crate::{byte_budget::ByteBudget, connection::OpenBody, response::BoxError};
+use crate::{connection::OpenBody, response::BoxError};
 
 pub(crate) use attempt_body::AttemptBody;
 pub(crate) use source::BodyLimits;
@@ -117,14 +117,7 @@ impl RequestBody {
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        let limits = BodyLimits {
-            max_bytes: 0,
-            max_replay_bytes: 0,
-            budget: ByteBudget::new(0),
-            names_model: false,
-            frame_timeout: Duration::ZERO,
-        };
-        Self::of(None, None, limits, Instant::now())
+        Self::of(None, None, BodyLimits::none(), Instant::now())
     }
 
     fn of(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits, now: Instant) -> Self {

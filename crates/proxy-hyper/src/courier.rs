@@ -2,7 +2,8 @@
 
 use std::{rc::Rc, time::Duration};
 
-use http::{HeaderValue, Method, Request, Uri, header};
+use http::{HeaderValue, Method, Request, Response, Uri, header};
+use hyper::body::Incoming;
 use rotator_core::notifications::{Courier, Letter, Receipt};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -10,13 +11,13 @@ use tokio::{
 };
 
 use crate::{
-    answer_body::AnswerBody,
+    answer_body::{AnswerBody, PATIENCE},
     body::{BodyLimits, RequestBody, Upload},
-    byte_budget::ByteBudget,
+    upstream::Lease,
     worker::{Mail, Worker},
 };
 
-/// For all of it: connecting, the answer, and what of it is told.
+/// For all of it, until an answer begins.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer is told, in characters.
 const TOLD: usize = 300;
@@ -45,22 +46,28 @@ pub(crate) async fn deliver(worker: &Rc<Worker>, letter: &Letter) -> Receipt {
     let sent = timeout(TIMEOUT, send(worker, letter)).await;
     let latency = started.elapsed();
     match sent {
-        Ok(Ok((status, message))) => Receipt { status: Some(status), latency, message },
+        Ok(Ok((_lease, response))) => {
+            // It has the letter, whatever becomes of its answer's body.
+            let status = Some(response.status().as_u16());
+            let mut body = AnswerBody::new(response.into_body());
+            let beginning = body.peek_until(PATIENCE, |seen| seen.len() > TOLD).await;
+            let message = String::from_utf8_lossy(&beginning).trim().chars().take(TOLD).collect();
+            Receipt { status, latency, message }
+        }
         Ok(Err(message)) => undelivered(latency, message),
         Err(_) => undelivered(latency, "it did not answer in time".into()),
     }
 }
 
-async fn send(worker: &Rc<Worker>, letter: &Letter) -> Result<(u16, String), String> {
+/// What is answered, on the connection that it has to be read from.
+async fn send(worker: &Rc<Worker>, letter: &Letter) -> Result<(Lease, Response<Incoming>), String> {
     let origin = worker.upstreams.origin(letter.to.origin(), false);
     let mut lease = worker.upstreams.lease_alone(&origin, TIMEOUT).await.map_err(|e| e.to_string())?;
-    let body = RequestBody::new(Upload::Whole(letter.body.clone()), limits(), Instant::now());
+    let body = RequestBody::new(Upload::Whole(letter.body.clone()), BodyLimits::none(), Instant::now());
     let request = request(letter).map_err(|e| e.to_string())?.map(|()| body.attempt());
     let answered = lease.send(request, &body, TIMEOUT).await.ok_or("it did not answer in time")?;
     let response = answered.map_err(|_| "it closed the connection without an answer")?;
-    let status = response.status().as_u16();
-    let beginning = AnswerBody::new(response.into_body()).peek_until(TIMEOUT, |seen| seen.len() > TOLD).await;
-    Ok((status, String::from_utf8_lossy(&beginning).trim().chars().take(TOLD).collect()))
+    Ok((lease, response))
 }
 
 fn request(letter: &Letter) -> Result<Request<()>, http::Error> {
@@ -77,15 +84,4 @@ fn request(letter: &Letter) -> Result<Request<()>, http::Error> {
         request = request.header("webhook-signature", value);
     }
     request.body(())
-}
-
-/// The body is whole, and sent once.
-fn limits() -> BodyLimits {
-    BodyLimits {
-        max_bytes: u64::MAX,
-        max_replay_bytes: 0,
-        budget: ByteBudget::new(0),
-        names_model: false,
-        frame_timeout: Duration::ZERO,
-    }
 }

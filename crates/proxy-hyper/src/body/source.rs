@@ -39,6 +39,19 @@ pub(crate) struct BodyLimits {
     pub(crate) frame_timeout: Duration,
 }
 
+impl BodyLimits {
+    /// For a body of which nothing has to come any more, and which is sent once.
+    pub(crate) fn none() -> Self {
+        Self {
+            max_bytes: 0,
+            max_replay_bytes: 0,
+            budget: ByteBudget::new(0),
+            names_model: false,
+            frame_timeout: Duration::ZERO,
+        }
+    }
+}
+
 impl Source {
     pub(super) fn new(incoming: Option<Incoming>, open: Option<OpenBody>, limits: BodyLimits) -> Self {
         let kept = SmallVec::new();

@@ -21,6 +21,7 @@ mod hedging;
 mod hostile_bodies;
 mod http2;
 mod http2_refused;
+mod letters;
 mod limits;
 mod malformed;
 mod metering;
