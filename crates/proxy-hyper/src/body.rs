@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::{connection::OpenBody, response::BoxError};
 
 pub(crate) use attempt_body::AttemptBody;
-pub(crate) use source::BodyLimits;
+pub(crate) use source::{BodyLimits, Upload};
 
 use source::Source;
 
@@ -46,14 +46,6 @@ struct Shared {
     awaits_client: Cell<bool>,
 }
 
-/// A body as it gets here.
-pub(crate) enum Upload {
-    /// The client is sending it.
-    Coming(Incoming, Option<OpenBody>),
-    /// It has been read.
-    Whole(Bytes),
-}
-
 /// Why a body could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyFailure {
@@ -72,16 +64,6 @@ impl BodyFailure {
         match cause.map(io::Error::kind) {
             Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Self::Malformed,
             _ => Self::Incomplete,
-        }
-    }
-}
-
-impl Upload {
-    /// How long it is at least.
-    pub(crate) fn least_bytes(&self) -> u64 {
-        match self {
-            Self::Coming(incoming, _) => incoming.size_hint().lower(),
-            Self::Whole(bytes) => bytes.len() as u64,
         }
     }
 }

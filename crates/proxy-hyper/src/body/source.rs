@@ -27,6 +27,14 @@ pub(super) struct Source {
     pub(super) limits: BodyLimits,
 }
 
+/// A body as it gets here.
+pub(crate) enum Upload {
+    /// The client is sending it.
+    Coming(Incoming, Option<OpenBody>),
+    /// It has been read.
+    Whole(Bytes),
+}
+
 /// Bounds on one body.
 #[derive(Clone)]
 pub(crate) struct BodyLimits {
@@ -37,6 +45,16 @@ pub(crate) struct BodyLimits {
     pub(crate) names_model: bool,
     /// Between two parts of it.
     pub(crate) frame_timeout: Duration,
+}
+
+impl Upload {
+    /// How long it is at least.
+    pub(crate) fn least_bytes(&self) -> u64 {
+        match self {
+            Self::Coming(incoming, _) => incoming.size_hint().lower(),
+            Self::Whole(bytes) => bytes.len() as u64,
+        }
+    }
 }
 
 impl BodyLimits {
