@@ -68,6 +68,8 @@ pub(crate) enum ApiError {
     Full(Cause),
     #[error("the database does not answer; nothing was changed, try again")]
     Unavailable(Cause),
+    #[error("the database did not confirm this in time: it may have been done; look before you try again")]
+    Unconfirmed(Cause),
 }
 
 /// What was behind a failure of ours: for the log, never for the client.
@@ -124,6 +126,7 @@ impl ApiError {
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             Self::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Unconfirmed(_) => (StatusCode::SERVICE_UNAVAILABLE, "unconfirmed"),
         }
     }
 
@@ -133,7 +136,7 @@ impl ApiError {
             Self::Internal(cause) => {
                 error!(request_id, error = &**cause as &dyn Error, "admin request failed");
             }
-            Self::Full(cause) | Self::Unavailable(cause) => {
+            Self::Full(cause) | Self::Unavailable(cause) | Self::Unconfirmed(cause) => {
                 warn!(request_id, error = &**cause as &dyn Error, "admin request not served");
             }
             _ => {}
@@ -168,6 +171,7 @@ impl From<StoreError> for ApiError {
             StoreError::Inconsistent { .. } => Self::internal(error),
             StoreError::Full(cause) => Self::Full(Arc::from(cause)),
             StoreError::Unavailable(cause) => Self::Unavailable(Arc::from(cause)),
+            StoreError::Unconfirmed(cause) => Self::Unconfirmed(Arc::from(cause)),
         }
     }
 }

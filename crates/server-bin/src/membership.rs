@@ -154,6 +154,14 @@ mod tests {
         leading.wait_for(Option::is_some).await.unwrap().unwrap()
     }
 
+    #[test]
+    fn a_leader_that_died_is_followed_within_half_a_minute() {
+        let Pace { beat, ttl, look } = Pace::default();
+
+        assert_eq!(beat, Duration::from_secs(10));
+        assert!(2 * beat < ttl && ttl + look < Duration::from_secs(30));
+    }
+
     #[tokio::test]
     async fn one_leads_until_it_leaves_and_then_another_does() {
         let folder = TempDir::new().unwrap();

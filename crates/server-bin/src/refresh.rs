@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use rotator_core::{
     model::KeyId,
     routes::Routes,
-    store::{KeyUsage, Store},
+    store::{KeyUsage, Store, StoreError},
 };
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,11 @@ impl Usage {
         let usage: Vec<KeyUsage> = self.0.values().copied().collect();
         match store.add_key_usage(&usage).await {
             Ok(()) => self.0.clear(),
+            // Rather lost than counted twice.
+            Err(error @ StoreError::Unconfirmed(_)) => {
+                warn!(error = &error as &dyn std::error::Error, "key counts may be lost");
+                self.0.clear();
+            }
             Err(error) => warn!(error = &error as &dyn std::error::Error, "key counts kept for later"),
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     Server,
     connection::Session,
-    error::{self, Fault},
+    error,
     pool::{Lease, Pool},
 };
 
@@ -64,7 +64,7 @@ impl Database {
         loop {
             let mut lease = self.writers.begin(WRITE).await?;
             let result = match work.clone()(&mut lease.session).await {
-                Ok(value) => commit(&mut lease).await.map(|()| value).map_err(Into::into),
+                Ok(value) => commit(&mut lease).await.map(|()| value),
                 Err(error) => Err(error),
             };
             match result {
@@ -92,13 +92,18 @@ impl Database {
 
 /// Commits, if the server comes to it while we wait. One that hangs reads what was sent to it when it goes on: by then
 /// the caller was told that nothing was written, so a number that is too large keeps it from the commit.
-async fn commit(lease: &mut Lease<'_>) -> Result<(), Fault> {
+///
+/// One that hangs in the midst of it is the rest: then nobody can tell.
+async fn commit(lease: &mut Lease<'_>) -> Result<(), StoreError> {
     let within = (lease.begun.elapsed() + COMMITS_IN).as_micros();
     let sql = format!(
         "SET @in_time = {} + (timestampdiff(MICROSECOND, @begun, UTC_TIMESTAMP(6)) > {within}); COMMIT",
         i64::MAX
     );
-    lease.session.run(&sql).await
+    lease.session.run(&sql).await.map_err(|fault| match fault.server_error() {
+        Some(_) => fault.into(),
+        None => StoreError::Unconfirmed(fault.into()),
+    })
 }
 
 /// Ends a transaction that has nothing to keep. A connection that cannot say so is closed, which ends it too.

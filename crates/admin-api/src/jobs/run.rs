@@ -146,7 +146,9 @@ fn sentence(error: &ApiError) -> &'static str {
     match error {
         ApiError::NotFound(_) => "the proxy config is gone",
         ApiError::Full(_) => "there is no space left to write; what was done before is kept",
-        ApiError::Unavailable(_) => "the database does not answer; what was done before is kept",
+        ApiError::Unavailable(_) | ApiError::Unconfirmed(_) => {
+            "the database does not answer; what was done before is kept"
+        }
         _ => {
             "something went wrong on the server; its log has the details under the id of the request that began the job"
         }

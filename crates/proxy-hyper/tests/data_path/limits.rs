@@ -1,7 +1,10 @@
 //! What is too large is refused before it costs anything; what is only odd passes untouched.
 
+use std::num::NonZeroUsize;
+
 use bytes::Bytes;
 use http::Request;
+use proxy_hyper::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{
@@ -199,4 +202,19 @@ async fn a_body_is_asked_for_only_after_the_key_was_checked() {
     assert!(client.read_until("\r\n\r\n").await.starts_with("HTTP/1.1 100 "));
     client.write("body").await;
     assert!(client.read_until("body").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_log_that_stands_still_holds_nobody_up_and_what_it_misses_is_counted() {
+    let upstream = Upstream::reply(echo).await;
+    let one_worker = |settings: &mut Settings| settings.workers = NonZeroUsize::MIN;
+    let gateway =
+        Gateway::new().set(one_worker).batches(1).generic("svc", &upstream.url(), &["k1"]).start().await;
+
+    // Batches of 256 are handed over, and nobody takes them.
+    for _ in 0..3 * 256 {
+        assert_eq!(gateway.get("/proxy/svc/x").await.status, 200);
+    }
+
+    assert!(gateway.proxy.as_ref().unwrap().metrics().records_dropped() > 0);
 }

@@ -358,4 +358,7 @@ pub enum StoreError {
     /// The database does not answer, or not in time.
     #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database was told to commit and did not say whether it has: what was written may be there, or may not.
+    #[error("the database did not confirm the write")]
+    Unconfirmed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

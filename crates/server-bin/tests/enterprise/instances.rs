@@ -59,6 +59,13 @@ fn of_ten_instances_that_start_at_once_one_makes_the_tables_one_leads_and_all_se
     until(|| list(&admin).len() == 9 && terms(&admin).iter().any(|later| *later > term));
     until(|| same(&list(&other)));
 
+    // One that is killed is followed when it has not been heard of for long.
+    let term = terms(&admin)[0];
+    let leader = servers.iter().position(leads).unwrap();
+    servers.remove(leader).kill();
+    let admin = servers[0].sign_in(PASSWORD).unwrap();
+    until(|| terms(&admin).iter().any(|later| *later > term));
+
     // Who signs out of one has signed out of all.
     let mut elsewhere = admin.clone();
     elsewhere.address = servers[1].address;
@@ -125,7 +132,9 @@ fn no_request_fails_while_two_instances_are_restarted_twenty_times() {
     let loads = [Load::start(front), Load::start_keeping(front)];
 
     for which in (0..RESTARTS).map(|restart| restart % 2) {
-        loads.iter().for_each(|load| load.serve_more(SOME));
+        for load in &loads {
+            load.serve_more(SOME);
+        }
         let mut server = servers[which].take().unwrap();
         server.terminate();
         assert_eq!(server.wait().code(), Some(0), "{}", server.log());

@@ -5,9 +5,10 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crate::support::{PROXY_KEY, try_call, until};
@@ -24,6 +25,8 @@ pub(crate) struct Load {
 struct State {
     served: AtomicUsize,
     failed: AtomicUsize,
+    /// The longest that a client has waited, in milliseconds.
+    slowest: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -49,7 +52,10 @@ impl Load {
             let (state, mut ask) = (Arc::clone(&state), client());
             thread::spawn(move || {
                 while !state.is_over.load(SeqCst) {
+                    let began = Instant::now();
                     let is_right = ask() == Some((200, "hi".into()));
+                    let took = u64::try_from(began.elapsed().as_millis()).unwrap();
+                    state.slowest.fetch_max(took, SeqCst);
                     let counter = if is_right { &state.served } else { &state.failed };
                     counter.fetch_add(1, SeqCst);
                 }
@@ -63,6 +69,11 @@ impl Load {
     pub(crate) fn serve_more(&self, requests: usize) {
         let enough = self.state.served.load(SeqCst) + requests;
         until(|| self.state.served.load(SeqCst) >= enough);
+    }
+
+    /// The longest that a client has waited so far.
+    pub(crate) fn slowest(&self) -> Duration {
+        Duration::from_millis(self.state.slowest.load(SeqCst))
     }
 
     /// Ends it, of which no request may have failed; answers how many there were.

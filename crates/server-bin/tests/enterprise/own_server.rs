@@ -10,6 +10,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::support::until;
+
 /// A server in a folder of its own; it ends with this.
 pub(crate) struct OwnServer(TempDir);
 
@@ -44,6 +46,12 @@ impl OwnServer {
     /// Ends it without warning.
     pub(crate) fn kill(&self) {
         script("stop", self.0.path());
+    }
+
+    /// Ends it as an operator does.
+    pub(crate) fn end(&self) {
+        self.signal(Signal::TERM);
+        until(|| !self.0.path().join("pid").exists());
     }
 
     /// It hangs: connections are accepted, and nothing is answered.

@@ -269,10 +269,15 @@ pub(crate) fn try_call(
 }
 
 /// Waits for something that happens soon.
-pub(crate) fn until(mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn until(happened: impl FnMut() -> bool) {
+    within(PATIENCE, happened);
+}
+
+/// Waits for something that has to happen in this time.
+pub(crate) fn within(time: Duration, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     while !happened() {
-        assert!(Instant::now() < deadline, "it did not happen");
+        assert!(Instant::now() < deadline, "it did not happen within {time:?}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -3,24 +3,21 @@
 use contract_tests::fixtures::{add, change, insert, now};
 use std::{sync::Arc, time::Duration};
 
-use mysql_async::{Conn, Row, prelude::Queryable as _};
+use mysql_async::{Conn, prelude::Queryable as _};
 use rotator_core::store::{KeyUsage, Store, StoreError};
 use tokio::time::{sleep, timeout};
 
-use crate::support::Scratch;
+use crate::support::{Scratch, other_connections};
 
 /// Waits until a statement in this database waits for another transaction. The server looks anew only if nobody has asked
-/// for a tenth of a second. `SHOW` in place of `information_schema.processlist`, of which MariaDB 10.11.19 can end.
+/// for a tenth of a second.
 async fn until_somebody_waits(conn: &mut Conn) {
-    let database: Option<String> = conn.query_first("SELECT database()").await.unwrap();
     loop {
-        let connections: Vec<Row> = conn.query("SHOW PROCESSLIST").await.unwrap();
-        let is_here = |row: &&Row| row.get::<Option<String>, _>("db").unwrap() == database;
-        let here: Vec<u64> = connections.iter().filter(is_here).map(|row| row.get("Id").unwrap()).collect();
+        let here = other_connections(conn).await;
         let sql =
             "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
         let waiting: Vec<u64> = conn.query(sql).await.unwrap();
-        if waiting.iter().any(|id| here.contains(id)) {
+        if here.iter().any(|row| waiting.contains(&row.get("Id").unwrap())) {
             return;
         }
         sleep(Duration::from_millis(150)).await;

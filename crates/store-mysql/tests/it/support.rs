@@ -88,6 +88,19 @@ impl Scratch {
     }
 }
 
+/// The connections to this one's database that are not this one. By `SHOW`: MariaDB 10.11.19 can end of a query of
+/// `information_schema.processlist`.
+pub(crate) async fn other_connections(conn: &mut Conn) -> Vec<Row> {
+    let (database, own): (String, u64) =
+        conn.query_first("SELECT database(), connection_id()").await.unwrap().unwrap();
+    let all: Vec<Row> = conn.query("SHOW PROCESSLIST").await.unwrap();
+    let is_other = |row: &Row| {
+        row.get::<Option<String>, _>("db").unwrap().is_some_and(|db| db == database)
+            && row.get::<u64, _>("Id") != Some(own)
+    };
+    all.into_iter().filter(is_other).collect()
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         let server = self.server.clone();

@@ -48,6 +48,7 @@ pub struct Gateway {
     tls: Option<Arc<rustls::ServerConfig>>,
     proxy_keys: Vec<String>,
     pub sources: Vec<RouteSource>,
+    batches: usize,
 }
 
 /// A gateway that serves; it stops when it is dropped.
@@ -69,7 +70,14 @@ impl Gateway {
             tls: None,
             proxy_keys: vec![PROXY_KEY.into()],
             sources: Vec::new(),
+            batches: 1024,
         }
+    }
+
+    /// Has room for so many batches of records until they are asked for.
+    pub fn batches(mut self, batches: usize) -> Self {
+        self.batches = batches;
+        self
     }
 
     /// Takes these proxy keys instead of [`PROXY_KEY`].
@@ -134,7 +142,7 @@ impl Gateway {
         let routes = Routes::new(cache).with_rest_policy(self.rest_policy);
         let routes = Arc::new(routes.with_proxy_keys(ProxyKeys::new(&proxy_keys)));
         routes.replace(self.sources.clone()).await;
-        let (sender, records) = mpsc::channel(1024);
+        let (sender, records) = mpsc::channel(self.batches);
         let control = Control::new(tokio::runtime::Handle::current(), |request| async move {
             let text = format!("control {}", request.request.uri());
             Response::new(Full::from(text).map_err(|never| match never {}).boxed_unsync())
