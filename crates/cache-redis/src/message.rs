@@ -39,7 +39,9 @@ enum Event {
     Recovered {
         until: i64,
     },
-    Reset,
+    Reset {
+        at: i64,
+    },
 }
 
 /// News as it is sent.
@@ -73,7 +75,7 @@ impl Item {
             News::Recovered { key, model, until } => {
                 (*key, model.clone(), Event::Recovered { until: until.as_millisecond() })
             }
-            News::Reset(key) => (*key, None, Event::Reset),
+            News::Reset { key, at } => (*key, None, Event::Reset { at: at.as_millisecond() }),
         };
         Self { pool: pool.0, key: key.0, model, event }
     }
@@ -88,7 +90,7 @@ impl Item {
                 News::Rests(Resting { key, model, ailment, reason, since, until, strikes })
             }
             Event::Recovered { until } => News::Recovered { key, model, until: at(until)? },
-            Event::Reset => News::Reset(key),
+            Event::Reset { at: millis } => News::Reset { key, at: at(millis)? },
         };
         Some((ConfigId(self.pool), news))
     }
@@ -115,7 +117,7 @@ mod tests {
             })
         };
         let recovered = News::Recovered { key: KeyId(8), model: Some("large".into()), until: at(5) };
-        let news = [rest(None), rest(Some("large")), recovered, News::Reset(KeyId(9))];
+        let news = [rest(None), rest(Some("large")), recovered, News::Reset { key: KeyId(9), at: at(7) }];
         let news = news.map(|news| (ConfigId(42), news));
 
         let sent = encode(1, &news);
@@ -130,7 +132,8 @@ mod tests {
             assert_eq!(decode(2, text.as_bytes()), [], "{text}");
         }
         let odd = r#"{"from":1,"news":[{"pool":1,"key":1,"event":"rests","ailment":"bored","reason":"","since":0,
-            "until":0,"strikes":1},{"pool":1,"key":2,"event":"reset"}]}"#;
-        assert_eq!(decode(2, odd.as_bytes()), [(ConfigId(1), News::Reset(KeyId(2)))]);
+            "until":0,"strikes":1},{"pool":1,"key":2,"event":"reset","at":5}]}"#;
+        let reset = News::Reset { key: KeyId(2), at: Timestamp::from_millisecond(5).unwrap() };
+        assert_eq!(decode(2, odd.as_bytes()), [(ConfigId(1), reset)]);
     }
 }

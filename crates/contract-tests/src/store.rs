@@ -82,6 +82,7 @@ macro_rules! store_contract {
             ids_are_listed_by_state_and_set
             keys_are_listed_and_deleted_by_quota_group
             keys_are_switched_on_and_off_together
+            keys_that_are_put_back_are_on_and_it_is_known_since_when
             a_config_counts_its_keys_by_state
             rests_are_kept_by_key_and_model
             rests_of_a_key_are_replaced_and_others_stay

@@ -181,6 +181,7 @@ impl KeptKey {
             last_used_at: None,
             success_count: 0,
             failure_count: 0,
+            reset_at: None,
             created_at,
         })
     }
@@ -234,6 +235,7 @@ mod tests {
             last_used_at: None,
             success_count: 5,
             failure_count: 1,
+            reset_at: None,
             created_at: at,
         };
         let prices = serde_json::from_str(r#"[{"model":"m*","input":1,"output":2.5}]"#).unwrap();

@@ -265,20 +265,24 @@ pub(crate) async fn update(
     Ok(key)
 }
 
-/// Switches a config's keys of a set on or off.
+/// Switches a config's keys of a set on or off; they may be put back at the same time.
 pub(crate) async fn set_active(
     tx: &mut Session,
     config: ConfigId,
     keys: &[KeyId],
     active: bool,
+    reset_at: Option<Timestamp>,
     by: &Change,
 ) -> Result<Vec<KeyId>, StoreError> {
     configs::lock(tx, config).await?;
     let set = KeyFilter { set: Some(KeySet::Among(keys.to_vec())), ..KeyFilter::default() };
     let ids = ids_of(tx, &Condition::of(config, &set)).await?;
     for piece in ids.chunks(PIECE) {
-        let sql = format!("UPDATE api_keys SET is_active = ? WHERE id IN ({})", list_of(piece));
-        tx.execute(&sql, (active,)).await?;
+        let sql = format!(
+            "UPDATE api_keys SET is_active = ?, reset_at = coalesce(?, reset_at) WHERE id IN ({})",
+            list_of(piece)
+        );
+        tx.execute(&sql, (active, reset_at.map(Timestamp::as_millisecond))).await?;
     }
     audit::note(tx, &AuditAction::KeysSwitched(config, ids.len(), active), by).await?;
     Ok(ids)

@@ -20,6 +20,7 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { version: 3, sql: include_str!("../migrations/0003_instances.sql") },
     Migration { version: 4, sql: include_str!("../migrations/0004_proxy_keys.sql") },
     Migration { version: 5, sql: include_str!("../migrations/0005_tallies.sql") },
+    Migration { version: 6, sql: include_str!("../migrations/0006_key_resets.sql") },
 ];
 
 /// The table that says which steps a database has taken. Its presence tells our tables from others'.

@@ -87,6 +87,7 @@ pub(crate) fn key(row: &Row, vault: &Vault) -> Result<ApiKey, Fault> {
         last_used_at: get::<Option<i64>>(row, "last_used_at")?.map(time),
         success_count: count(get(row, "success_count")?),
         failure_count: count(get(row, "failure_count")?),
+        reset_at: get::<Option<i64>>(row, "reset_at")?.map(time),
         created_at: time(get(row, "created_at")?),
     })
 }

@@ -93,7 +93,16 @@ impl Store for MySqlStore {
         active: bool,
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
-        self.change(async |tx| keys::set_active(tx, config, keys, active, by).await).await
+        self.change(async |tx| keys::set_active(tx, config, keys, active, None, by).await).await
+    }
+
+    async fn reset_keys(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        self.change(async |tx| keys::set_active(tx, config, keys, true, Some(by.at), by).await).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {

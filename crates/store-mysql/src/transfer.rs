@@ -204,7 +204,7 @@ async fn import_config(tx: &mut Session, vault: &Vault, config: &ProxyConfig) ->
 }
 
 async fn import_keys(tx: &mut Session, vault: &Vault, keys: &[ApiKey]) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 12] = [
+    const COLUMNS: [&str; 13] = [
         "id",
         "proxy_config_id",
         "key_value",
@@ -216,6 +216,7 @@ async fn import_keys(tx: &mut Session, vault: &Vault, keys: &[ApiKey]) -> Result
         "success_count",
         "failure_count",
         "last_used_at",
+        "reset_at",
         "created_at",
     ];
     for batch in keys.chunks(keys::BATCH) {
@@ -235,6 +236,7 @@ async fn import_keys(tx: &mut Session, vault: &Vault, keys: &[ApiKey]) -> Result
                 rows::to_integer(key.success_count).into(),
                 rows::to_integer(key.failure_count).into(),
                 key.last_used_at.map(Timestamp::as_millisecond).into(),
+                key.reset_at.map(Timestamp::as_millisecond).into(),
                 key.created_at.as_millisecond().into(),
             ]);
         }

@@ -252,20 +252,23 @@ pub(crate) fn update(
     Ok(key)
 }
 
-/// Switches a config's keys of a set on or off.
+/// Switches a config's keys of a set on or off; they may be put back at the same time.
 pub(crate) fn set_active(
     tx: &Transaction<'_>,
     config: ConfigId,
     keys: &KeySet,
     active: bool,
+    reset_at: Option<Timestamp>,
     by: &Change,
 ) -> Result<Vec<KeyId>, StoreError> {
     configs::require(tx, config)?;
     let (set, ids) = within(Some(keys));
     let sql = format!(
-        "UPDATE api_keys SET is_active = :active WHERE proxy_config_id = :config AND {set} RETURNING id"
+        "UPDATE api_keys SET is_active = :active, reset_at = coalesce(:reset_at, reset_at)
+         WHERE proxy_config_id = :config AND {set} RETURNING id"
     );
-    let bounds = named_params! { ":active": active, ":config": config.0, ":ids": ids };
+    let reset_at = reset_at.map(Timestamp::as_millisecond);
+    let bounds = named_params! { ":active": active, ":reset_at": reset_at, ":config": config.0, ":ids": ids };
     let mut switched: Vec<KeyId> = tx
         .prepare_cached(&sql)
         .and_then(|mut update| update.query_map(bounds, |row| row.get(0).map(KeyId))?.collect())

@@ -15,6 +15,7 @@ pub(crate) const CONFIG: &[Migration] = &[
     Migration { version: 3, sql: include_str!("../migrations/config/0003_key_groups.sql") },
     Migration { version: 4, sql: include_str!("../migrations/config/0004_revision.sql") },
     Migration { version: 5, sql: include_str!("../migrations/config/0005_proxy_keys.sql") },
+    Migration { version: 6, sql: include_str!("../migrations/config/0006_key_resets.sql") },
 ];
 /// The steps of the request log.
 pub(crate) const REQUESTS: &[Migration] = &[

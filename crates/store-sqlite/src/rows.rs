@@ -70,6 +70,7 @@ pub(crate) fn key(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<ApiKey> {
         last_used_at: row.get::<_, Option<i64>>("last_used_at")?.map(time),
         success_count: count(row.get("success_count")?),
         failure_count: count(row.get("failure_count")?),
+        reset_at: row.get::<_, Option<i64>>("reset_at")?.map(time),
         created_at: time(row.get("created_at")?),
     })
 }

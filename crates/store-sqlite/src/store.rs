@@ -111,7 +111,17 @@ impl Store for SqliteStore {
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
         let (keys, by) = (KeySet::Among(keys.to_vec()), by.clone());
-        self.change(move |tx| keys::set_active(tx, config, &keys, active, &by)).await
+        self.change(move |tx| keys::set_active(tx, config, &keys, active, None, &by)).await
+    }
+
+    async fn reset_keys(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let (keys, by) = (KeySet::Among(keys.to_vec()), by.clone());
+        self.change(move |tx| keys::set_active(tx, config, &keys, true, Some(by.at), &by)).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {

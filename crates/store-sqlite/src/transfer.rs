@@ -179,8 +179,8 @@ fn import_config(tx: &Transaction<'_>, vault: &Vault, config: &ProxyConfig) -> R
 
 fn import_keys(tx: &Transaction<'_>, vault: &Vault, keys: &[ApiKey]) -> Result<(), StoreError> {
     let sql = "INSERT INTO api_keys (id, proxy_config_id, key_value, fingerprint, is_active, weight, quota_group, note,
-                   success_count, failure_count, last_used_at, created_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                   success_count, failure_count, last_used_at, reset_at, created_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                ON CONFLICT (id) DO NOTHING";
     let mut insert = tx.prepare_cached(sql).map_err(error::store)?;
     for key in keys {
@@ -198,6 +198,7 @@ fn import_keys(tx: &Transaction<'_>, vault: &Vault, keys: &[ApiKey]) -> Result<(
             rows::to_integer(key.success_count),
             rows::to_integer(key.failure_count),
             key.last_used_at.map(Timestamp::as_millisecond),
+            key.reset_at.map(Timestamp::as_millisecond),
             key.created_at.as_millisecond(),
         );
         insert.execute(values).map_err(error::store)?;

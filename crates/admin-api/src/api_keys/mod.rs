@@ -8,6 +8,8 @@ mod reveal;
 mod selection;
 mod standing;
 
+use std::time::Instant;
+
 use axum::{
     Json,
     extract::State,
@@ -16,7 +18,8 @@ use axum::{
 };
 use rotator_core::{
     model::{ApiKey, ConfigId, KeyId},
-    store::{KeyPatch, KeyQuery},
+    pool::Now,
+    store::{KeyPatch, KeyQuery, StoreError},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -226,13 +229,14 @@ pub(crate) async fn reset(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Json<KeyView>, ApiError> {
-    let on = KeyPatch { is_active: Some(true), ..KeyPatch::default() };
+    let config = find(&state, KeyId(id)).await?.config_id;
     let (key, by, store, routes) = (KeyId(id), admin.change(), state.store(), state.clone());
     let key = state
         .change(async move {
-            let key = store.update_key(key, on, &by).await?;
-            routes.routes().reset_key(key.id);
-            Ok((key.config_id, key))
+            store.reset_keys(config, &[key], &by).await?;
+            let key = store.key(key).await?.ok_or(StoreError::NotFound)?;
+            routes.routes().reset_key(key.id, Now { instant: Instant::now(), wall: by.at });
+            Ok((config, key))
         })
         .await?;
     Ok(Json(view(&state, key)))

@@ -1,9 +1,14 @@
 //! What jobs do.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rotator_core::{
     model::{ApiKey, KeyId, ProxyConfig},
+    pool::Now,
     probe::ProbeReport,
     store::{AuditAction, Change, KeyFilter, KeySet, StoreError},
 };
@@ -127,9 +132,9 @@ async fn change_piece(
         Action::Disable => Ok(store.set_keys_active(config, piece, false, by).await?.len()),
         Action::Enable => Ok(store.set_keys_active(config, piece, true, by).await?.len()),
         Action::Reset => {
-            let there = store.set_keys_active(config, piece, true, by).await?;
+            let there = store.reset_keys(config, piece, by).await?;
             for key in &there {
-                state.routes().reset_key(*key);
+                state.routes().reset_key(*key, Now { instant: Instant::now(), wall: by.at });
             }
             Ok(there.len())
         }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rotator_core::{
-    model::{ConfigType, KeyId},
+    model::{ConfigId, ConfigType, KeyId},
     outcome::{Outcome, Rest, Scope},
     pool::{Now, Wish},
+    store::{Change, Store as _},
 };
 use serde_json::{Value, json};
 
@@ -96,6 +97,20 @@ async fn a_reset_brings_a_key_back_at_once() {
         assert_eq!((answer.status.as_u16(), &answer.body["state"]), (200, &json!("active")));
         assert_eq!(admin.get(&format!("/keys/{key}")).await.body["state"], "active");
     }
+}
+
+#[tokio::test]
+async fn a_reset_elsewhere_of_which_no_word_came_is_made_up_for_with_the_next_reading() {
+    let (api, admin, config, keys) = scene().await;
+    let at = Timestamp::from_second(api.now() + 1).unwrap();
+    let by = Change { at, actor: "elsewhere".into(), address: None, request_id: "request-2".into() };
+    api.store.reset_keys(ConfigId(config), &[KeyId(keys[2])], &by).await.unwrap();
+    assert_eq!(admin.get(&format!("/keys/{}", keys[2])).await.body["state"], "invalid");
+
+    api.routes.refresh(&*api.store).await.unwrap();
+
+    assert_eq!(admin.get(&format!("/keys/{}", keys[2])).await.body["state"], "active");
+    assert_eq!(admin.get(&format!("/keys/{}", keys[3])).await.body["state"], "exhausted");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@ use std::{collections::HashSet, thread, time::Duration};
 
 use cache_redis::{Options, Server};
 use contract_tests::redis_server::RedisServer;
+use jiff::Timestamp;
 use rotator_core::{
     cache::{Cache as _, Taken, Window},
     model::{ConfigId, KeyId},
@@ -176,7 +177,8 @@ async fn what_befalls_a_key_is_told_to_all_other_instances_of_this_database() {
         open(Options { server: Server::new("127.0.0.1", server.port(), 1).unwrap(), ..patient(&server) })
             .await;
     let [mut own, mut heard, mut unheard] = [&one, &other, &elsewhere].map(|cache| cache.news().unwrap());
-    let news = vec![(POOL, News::Reset(KeyId(7))), (ConfigId(2), News::Reset(KeyId(8)))];
+    let reset = |key| News::Reset { key: KeyId(key), at: Timestamp::UNIX_EPOCH };
+    let news = vec![(POOL, reset(7)), (ConfigId(2), reset(8))];
 
     one.tell(&news).await.unwrap();
     assert_eq!(timeout(LONG, heard.recv()).await.unwrap().unwrap(), news);

@@ -6,7 +6,7 @@ use rotator_core::{
 };
 
 use super::samples::{
-    add, add_one, assert_not_found, change, change_at, disabled, insert, key, keys, page, secret, text,
+    add, add_one, assert_not_found, at, change, change_at, disabled, insert, key, keys, page, secret, text,
 };
 
 async fn texts(store: &dyn Store, config: ConfigId, query: KeyQuery) -> Vec<String> {
@@ -306,6 +306,25 @@ pub async fn keys_are_listed_and_deleted_by_quota_group(store: &dyn Store) {
     assert_eq!(store.key_ids(config, in_group("acme")).await.unwrap(), ids[2..3]);
     assert_eq!(store.delete_keys(config, in_group("acme"), &change()).await.unwrap(), 1);
     assert_eq!(texts(store, config, KeyQuery::default()).await, ["sk-1", "sk-2", "sk-4"]);
+}
+
+pub async fn keys_that_are_put_back_are_on_and_it_is_known_since_when(store: &dyn Store) {
+    let (config, other) = (insert(store, "c").await.id, insert(store, "d").await.id);
+    let ids = add(store, config, vec![key("sk-1"), disabled("sk-2"), key("sk-3")]).await.ids;
+    let foreign = add_one(store, other, "sk-1").await;
+
+    let back = store.reset_keys(config, &[ids[1], foreign, ids[0]], &change_at(7)).await.unwrap();
+    store.set_keys_active(config, &ids, true, &change_at(8)).await.unwrap();
+
+    assert_eq!(back, ids[..2]);
+    let sources = store.route_sources().await.unwrap();
+    let keys = sources.iter().flat_map(|source| &source.keys);
+    let mut resets: Vec<_> = keys.map(|key| (key.id, key.is_active, key.reset_at)).collect();
+    resets.sort_unstable();
+    let seventh = Some(at(7));
+    let expected =
+        [(ids[0], true, seventh), (ids[1], true, seventh), (ids[2], true, None), (foreign, true, None)];
+    assert_eq!(resets, expected);
 }
 
 pub async fn keys_are_switched_on_and_off_together(store: &dyn Store) {

@@ -32,6 +32,8 @@ pub async fn every_write_that_changes_the_snapshot_advances_the_revision(store: 
     advanced("update_key").await;
     store.set_keys_active(config, &ids, false, &change()).await.unwrap();
     advanced("set_keys_active").await;
+    store.reset_keys(config, &ids, &change()).await.unwrap();
+    advanced("reset_keys").await;
     store.delete_key(ids[0], &change()).await.unwrap();
     advanced("delete_key").await;
     store.delete_keys(config, KeyFilter::default(), &change()).await.unwrap();

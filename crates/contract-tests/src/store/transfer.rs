@@ -62,6 +62,7 @@ async fn fill(store: &dyn Both) -> (ConfigId, ConfigId) {
         note: Some("Bob's, \"second\" 🔑".into()),
     };
     store.update_key(kept, patch, &change_at(3)).await.unwrap();
+    store.reset_keys(one, &ids[2..3], &change_at(4)).await.unwrap();
     let used = KeyUsage { key_id: ids[3], successes: 5, failures: 2, last_used_at: at(4) };
     store.add_key_usage(&[used]).await.unwrap();
     let rest = Resting {

@@ -273,7 +273,7 @@ async fn a_rejected_key_that_is_reset_and_mended_serves_again() {
     assert_eq!(gateway.get("/proxy/svc/x").await.status, 503);
 
     mended.store(1, SeqCst);
-    gateway.routes.reset_key(rotator_core::model::KeyId(100));
+    gateway.reset_keys();
 
     assert_eq!(gateway.get("/proxy/svc/x").await.text(), "done");
     assert_eq!(rests(&gateway, ConfigType::Generic, "svc"), []);

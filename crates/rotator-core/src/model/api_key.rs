@@ -26,6 +26,8 @@ pub struct ApiKey {
     pub success_count: u64,
     /// Requests that the upstream refused because of the key: not accepted, limited, or its quota used up.
     pub failure_count: u64,
+    /// When an admin last put it back into rotation, whatever it suffered from: what befell it before counts no more.
+    pub reset_at: Option<Timestamp>,
     /// When it was added.
     pub created_at: Timestamp,
 }

@@ -17,7 +17,6 @@ use jiff::Timestamp;
 
 use super::{
     Groups, KeySlot, Picked,
-    news::News,
     patient::{Phase, Place, State},
     views::Views,
     ward::Ward,
@@ -198,11 +197,16 @@ impl Health {
 
     /// Puts a key back at once, whatever it suffers from, and no other of its quota group; attempts under way say nothing
     /// about it any more.
-    pub fn reset(&self, key: KeyId, now: Instant) {
+    pub fn reset(&self, key: KeyId, now: Now) {
+        self.ward().reset(key, now);
+    }
+
+    /// Puts back which keys admins did, and when, as the store tells: word of it may not have come here.
+    pub fn catch_up(&self, resets: impl IntoIterator<Item = (KeyId, Timestamp)>, now: Instant) {
         let mut ward = self.ward();
-        ward.tell(|| News::Reset(key));
-        ward.fence(key, now);
-        ward.quietly(|ward| ward.forget(key, |_| true));
+        for (key, at) in resets {
+            ward.catch_up(key, at, now);
+        }
     }
 
     /// Every rest, those included that are over and after which nothing has succeeded yet.

@@ -21,7 +21,12 @@ pub enum News {
         until: Timestamp,
     },
     /// An admin put it back, whatever it suffered from.
-    Reset(KeyId),
+    Reset {
+        /// Which.
+        key: KeyId,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Passes news on, to whoever tells other instances.
@@ -57,10 +62,7 @@ impl Health {
                     News::Recovered { key, model, until } => {
                         ward.forget(key, |state| state.told.model == model && state.told.until <= until);
                     }
-                    News::Reset(key) => {
-                        ward.fence(key, now.instant);
-                        ward.forget(key, |_| true);
-                    }
+                    News::Reset { key, at } => ward.learn_reset(key, at, now.instant),
                 }
             }
             ward.restore(resting);

@@ -14,8 +14,10 @@ use super::{
     views::Views,
 };
 use crate::model::KeyId;
+use resets::Reset;
 use together::Bout;
 
+mod resets;
 mod together;
 
 /// Who rests, in the pool of the current snapshot.
@@ -28,8 +30,7 @@ pub(super) struct Ward {
     /// Keys that have done all they may, until when: nothing ails them.
     at_cap: BTreeMap<KeyId, Instant>,
     cap_wakes: BinaryHeap<Reverse<(Instant, KeyId)>>,
-    /// Attempts that began before this moment say nothing about the key any more.
-    fences: HashMap<KeyId, Instant>,
+    resets: HashMap<KeyId, Reset>,
     groups: Groups,
     /// Rests that several keys share, by their numbers.
     bouts: HashMap<u64, Bout>,
@@ -52,7 +53,7 @@ impl Ward {
             models: HashMap::new(),
             at_cap: BTreeMap::new(),
             cap_wakes: BinaryHeap::new(),
-            fences: HashMap::new(),
+            resets: HashMap::new(),
             groups: Groups::default(),
             bouts: HashMap::new(),
             envoys: BTreeSet::new(),
@@ -93,7 +94,7 @@ impl Ward {
         for state in gone.iter().flat_map(Patient::states) {
             self.leave(state.serial, state.told.key);
         }
-        self.fences.retain(|key, _| is_there(key));
+        self.resets.retain(|key, _| is_there(key));
         self.at_cap.retain(|key, _| is_there(key));
         self.views = Arc::new(Views::full(slots.len(), epoch));
         (self.slots, self.groups) = (Arc::clone(slots), groups);
@@ -164,15 +165,6 @@ impl Ward {
         let model =
             model.filter(|model| self.models.contains_key(*model) || self.models.len() < Views::MAX_MODELS);
         (key, model.map(Into::into))
-    }
-
-    /// Whether an attempt that began then says nothing about the key any more.
-    pub(super) fn is_fenced(&self, key: KeyId, started: Instant) -> bool {
-        self.fences.get(&key).is_some_and(|fence| started < *fence)
-    }
-
-    pub(super) fn fence(&mut self, key: KeyId, now: Instant) {
-        self.fences.insert(key, now);
     }
 
     /// Lets a key rest; if it does already, for the worse reason and the longer time of both.

@@ -253,13 +253,14 @@ impl Routes {
         let known: HashMap<KeyId, &Arc<KeySlot>> =
             before.into_iter().flat_map(|route| route.pool.slots()).map(|slot| (slot.id, slot)).collect();
         let mut slots = Vec::with_capacity(keys.len());
-        let mut grouped = Vec::new();
+        let (mut grouped, mut resets) = (Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|key| key.is_active) {
             match key.secret.as_ref().and_then(|secret| credential.ready(secret)) {
                 Some(ready) => {
                     let before = known.get(&key.id).copied();
                     slots.push(KeySlot::new(key.id, key.weight, ready).or_same(before));
                     grouped.push((key.id, key.quota_group));
+                    resets.extend(key.reset_at.map(|at| (key.id, at)));
                 }
                 None => {
                     warn!(key_id = %key.id, slug = %config.spec.slug, "key left out: it does not open or fit its place");
@@ -271,6 +272,7 @@ impl Routes {
         let pool = KeyPool::new(config.spec.strategy, slots, groups, turns, health)
             .capped(config.spec.key_caps, before.map(|route| &route.pool), self.epoch)
             .sharing(|| self.cache.ledger(Scope::Keys(config.id)));
+        pool.health().catch_up(resets, Instant::now());
         let rules = RuleSet::of(&config.spec.target, &config.spec.rules);
         let targets = Targets::of(&config.spec, before.map(|route| &route.targets), self.epoch);
         let ledger = || self.cache.ledger(Scope::Service(config.id));

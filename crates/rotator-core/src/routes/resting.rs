@@ -23,10 +23,10 @@ pub struct KeyStates {
 
 impl Routes {
     /// Puts a key back into rotation at once, whatever it suffers from.
-    pub fn reset_key(&self, key: KeyId) {
+    pub fn reset_key(&self, key: KeyId, now: Now) {
         let table = self.table.load();
         for route in table.iter().filter(|route| route.pool.has(key)) {
-            route.pool.health().reset(key, Instant::now());
+            route.pool.health().reset(key, now);
         }
     }
 

@@ -85,6 +85,14 @@ pub trait Store: Send + Sync {
         active: bool,
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError>;
+    /// Switches keys of a config on, and notes that they were put back then, whatever they suffered from, in one
+    /// transaction; answers as [`Store::set_keys_active`] does.
+    async fn reset_keys(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError>;
     /// Deletes a key.
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError>;
     /// Deletes some of a config's keys; answers how many.

@@ -51,7 +51,7 @@ async fn what_a_start_would_change_is_refused_and_left_alone() {
 
     for (folder, told) in [
         (&old_project, "a database of the old project; start the server on it once"),
-        (&older, "has schema version 2, and not 5 yet; start the server on it once"),
+        (&older, "has schema version 2, and not 6 yet; start the server on it once"),
         (&foreign, "tables of another program"),
     ] {
         let before = files(folder.path());

@@ -32,8 +32,8 @@ async fn a_newer_schema_is_refused_by_both_versions() {
 
     let error = open_with(options(folder.path())).await.unwrap_err();
 
-    assert!(matches!(error, Error::NewerSchema { found: 99, known: 5, .. }), "{error:?}");
-    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 5"), "{error}");
+    assert!(matches!(error, Error::NewerSchema { found: 99, known: 6, .. }), "{error:?}");
+    assert!(error.to_string().contains("version 99") && error.to_string().contains("up to 6"), "{error}");
 }
 
 #[tokio::test]

@@ -197,6 +197,16 @@ impl Store for FaultyStore {
         self.inner.set_keys_active(config, keys, active, by).await
     }
 
+    async fn reset_keys(
+        &self,
+        config: ConfigId,
+        keys: &[KeyId],
+        by: &Change,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        self.fault("reset_keys").await?;
+        self.inner.reset_keys(config, keys, by).await
+    }
+
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {
         self.fault("delete_key").await?;
         self.inner.delete_key(id, by).await

@@ -17,7 +17,12 @@ pub mod tls;
 pub mod upstream;
 pub mod websocket;
 
-use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cache_memory::MemoryCache;
 use http::Response;
@@ -27,7 +32,7 @@ use proxy_hyper::{Batch, Control, Metrics, Parts, Proxy, Settings};
 use rotator_core::{
     access::ProxyKeys,
     model::{ApiKey, ConfigFields, ConfigId, ConfigSpec, KeyId, ProxyConfig, QuotaGroup, Weight},
-    pool::RestPolicy,
+    pool::{Now, RestPolicy},
     record::{ErrorSample, RequestRecord},
     routes::Routes,
     secret::Secret,
@@ -187,6 +192,7 @@ pub fn source(id: i64, slug: &str, keys: &[&str], fill: impl FnOnce(&mut ConfigF
         last_used_at: None,
         success_count: 0,
         failure_count: 0,
+        reset_at: None,
         created_at: now,
     });
     RouteSource { config, keys: keys.collect() }
@@ -219,7 +225,8 @@ impl Running {
     /// Lets no key rest.
     pub fn reset_keys(&self) {
         let keys = self.sources.iter().flat_map(|source| &source.keys);
-        keys.for_each(|key| self.routes.reset_key(key.id));
+        let now = Now { instant: Instant::now(), wall: Timestamp::now() };
+        keys.for_each(|key| self.routes.reset_key(key.id, now));
     }
 
     /// A connection for raw bytes.

@@ -282,7 +282,7 @@ fn a_reset_brings_a_key_back_at_once_and_what_was_under_way_says_nothing_any_mor
     scene.happens(1, &Outcome::KeyRejected);
     scene.wait(SECOND);
 
-    scene.pool.health().reset(KeyId(1), scene.now().instant);
+    scene.pool.health().reset(KeyId(1), scene.now());
     assert_eq!(scene.keys(0..2), [1, 2]);
     scene.note_for(&mut under_way, &Outcome::KeyRejected, None, began);
     assert_eq!(scene.keys(0..2), [1, 2]);

@@ -73,11 +73,13 @@ impl Ward {
     }
 
     /// Lets keys rest as they did before a restart, or do elsewhere; those of a group that rested together do so again.
-    /// Who rests here already does so for the worse reason and the longer time of both.
+    /// Who rests here already does so for the worse reason and the longer time of both; whom an admin has put back since
+    /// does not.
     pub(in super::super) fn restore(&mut self, resting: Vec<(Instant, Resting)>) {
         /// By group, or by key where there is none.
         type Shared = (Result<usize, KeyId>, Option<Box<str>>, Ailment, Timestamp);
         let mut together: BTreeMap<Shared, Vec<(Instant, Resting)>> = BTreeMap::new();
+        let resting = resting.into_iter().filter(|(_, told)| !self.is_outdated(told));
         for (until, told) in resting {
             let whose = self.groups.place(told.key).ok_or(told.key);
             let shared = (whose, told.model.clone(), told.ailment, told.until);

@@ -140,7 +140,7 @@ fn where_the_key_that_would_find_out_cannot_another_one_does() {
         scene.note(&mut scene.pick(0).unwrap(), &Outcome::KeyRejected);
     };
     let reset = |scene: &mut Scene| {
-        scene.pool.health().reset(KeyId(1), scene.now().instant);
+        scene.pool.health().reset(KeyId(1), scene.now());
         assert!(serving(scene).contains(&1), "it alone is free");
     };
     let removed = |scene: &mut Scene| replace(scene, &[2, 3, 6], "one");
@@ -166,7 +166,7 @@ fn a_reset_frees_one_key_and_what_was_under_way_with_it_or_its_mates_says_nothin
     scene.happens(1, &group_limited(30));
     scene.wait(SECOND);
 
-    scene.pool.health().reset(KeyId(3), scene.now().instant);
+    scene.pool.health().reset(KeyId(3), scene.now());
     assert_eq!(serving(&scene), [3, 4, 5, 6]);
     scene.note_for(&mut under_way, &group_limited(90), None, began);
     assert_eq!(serving(&scene), [3, 4, 5, 6]);
@@ -309,7 +309,7 @@ proptest! {
                 5 => Outcome::QuotaExhausted(rest(Scope::Key)),
                 6 => Outcome::UpstreamFailed,
                 7 => {
-                    scene.pool.health().reset(KeyId(turn.cast_signed().rem_euclid(keys) + 1), now.instant);
+                    scene.pool.health().reset(KeyId(turn.cast_signed().rem_euclid(keys) + 1), now);
                     continue;
                 }
                 8 => {

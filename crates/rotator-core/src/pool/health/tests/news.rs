@@ -137,13 +137,55 @@ fn a_reset_is_one_everywhere_and_attempts_under_way_say_nothing_any_more() {
     }
 
     for key in [1, 2] {
-        one.scene.pool.health().reset(KeyId(key), one.scene.now().instant);
+        one.scene.pool.health().reset(KeyId(key), one.scene.now());
     }
     one.tell(&other);
     other.scene.note_for(&mut under_way, &limited(Some(30)), None, began);
 
     assert_eq!(other.scene.rests(), []);
     assert_eq!(other.scene.cycle(0..2), [1, 2]);
+}
+
+#[test]
+fn a_rest_that_began_before_a_reset_is_not_heard_again() {
+    let [mut one, mut other] = two(2);
+    one.scene.happens(1, &Outcome::KeyRejected);
+    one.tell(&other);
+    one.scene.wait(SECOND);
+    one.scene.pool.health().reset(KeyId(1), one.scene.now());
+    other.scene.happens(2, &limited(Some(30)));
+    let known = other.scene.pool.health().resting();
+    other.news();
+
+    let told = known.iter().cloned().map(News::Rests).collect();
+    one.scene.pool.health().learn(told, one.scene.now());
+    one.scene.pool.health().restore(known, one.scene.now());
+
+    assert_eq!(one.scene.rests(), [(2, Ailment::Cooling, 1)]);
+}
+
+#[test]
+fn a_reset_of_which_nobody_heard_is_made_up_for() {
+    let [mut one, mut other] = two(2);
+    one.scene.happens(1, &Outcome::KeyRejected);
+    one.tell(&other);
+    let (mut under_way, began) = (other.scene.take(2), other.scene.now().instant);
+    for instance in [&mut one, &mut other] {
+        instance.scene.wait(SECOND);
+    }
+    let reset = [1, 2].map(|key| (KeyId(key), one.scene.now().wall));
+    let catch_up = |other: &Instance| {
+        other.scene.pool.health().catch_up(reset, other.scene.now().instant);
+        other.scene.rests()
+    };
+
+    assert_eq!(catch_up(&other), []);
+    other.scene.note_for(&mut under_way, &limited(Some(30)), None, began);
+    assert_eq!(other.scene.rests(), [], "what began before says nothing any more");
+    other.scene.wait(SECOND);
+    other.scene.happens(1, &limited(Some(30)));
+    assert_eq!(catch_up(&other), [(1, Ailment::Cooling, 1)], "it has rested anew since");
+    assert_eq!(other.news().len(), 1, "a reset is not told on");
 }
 
 #[test]
