@@ -41,6 +41,8 @@ pub(super) struct Ward {
     changed: BTreeSet<KeyId>,
     /// Tells other instances what befalls keys, where there are any.
     herald: Option<Herald>,
+    /// What happens is written down and told already, or elsewhere.
+    is_quiet: bool,
     slots: Arc<[Arc<KeySlot>]>,
     views: Arc<Views>,
 }
@@ -60,6 +62,7 @@ impl Ward {
             serial: 0,
             changed: BTreeSet::new(),
             herald: None,
+            is_quiet: false,
             slots: Arc::default(),
             views: Arc::new(Views::full(0, epoch)),
         }
@@ -73,16 +76,22 @@ impl Ward {
         self.herald = Some(herald);
     }
 
-    /// Does something that other instances know already, or are told in another way.
+    /// Does something that others know already, and write down.
     pub(super) fn quietly(&mut self, work: impl FnOnce(&mut Self)) {
-        let herald = self.herald.take();
+        let was_quiet = std::mem::replace(&mut self.is_quiet, true);
         work(self);
-        self.herald = herald;
+        self.is_quiet = was_quiet;
     }
 
     pub(super) fn tell(&self, news: impl FnOnce() -> News) {
-        if let Some(herald) = &self.herald {
+        if let Some(herald) = self.herald.as_ref().filter(|_| !self.is_quiet) {
             herald.tell(news());
+        }
+    }
+
+    fn note_change(&mut self, key: KeyId) {
+        if !self.is_quiet {
+            self.changed.insert(key);
         }
     }
 
@@ -186,7 +195,7 @@ impl Ward {
         for state in states {
             let (place, state) = (state.place(), State { serial, ..state });
             self.take(&place);
-            self.changed.insert(place.0);
+            self.note_change(place.0);
             if state.phase == Phase::Resting {
                 self.tell(|| News::Rests(state.told.clone()));
                 if self.ends_by_itself(&state) {
@@ -271,11 +280,11 @@ impl Ward {
 
     fn take(&mut self, place: &Place) {
         let Some(patient) = self.patients.get_mut(&place.0) else { return };
-        self.changed.insert(place.0);
         let taken = patient.take(place.1.as_deref());
         if patient.is_well() {
             self.patients.remove(&place.0);
         }
+        self.note_change(place.0);
         let Some(state) = taken else { return };
         if state.phase == Phase::Resting {
             self.discharge(place);

@@ -26,7 +26,7 @@ impl Ward {
     /// An admin puts a key back here and now.
     pub(in super::super) fn reset(&mut self, key: KeyId, now: Now) {
         self.tell(|| News::Reset { key, at: now.wall });
-        self.changed.insert(key);
+        self.note_change(key);
         self.learn_reset(key, now.wall, now.instant);
     }
 

@@ -232,6 +232,23 @@ fn a_rest_for_a_model_is_one_for_that_model_everywhere() {
 }
 
 #[test]
+fn what_befalls_a_key_is_written_down_by_the_instance_where_it_did() {
+    let [mut one, mut other] = two(2);
+    let changes = |instance: &Instance| instance.scene.pool.health().take_changes();
+    one.scene.happens(1, &limited(Some(30)));
+    one.tell(&other);
+    let rests = one.scene.pool.health().resting();
+    assert_eq!((changes(&one), changes(&other)), ((vec![KeyId(1)], rests.clone()), (vec![], vec![])));
+    other.scene.pool.health().restore(rests, other.scene.now());
+    assert_eq!(changes(&other), (vec![], vec![]), "what was read is not written back");
+
+    other.scene.pool.health().reset(KeyId(1), other.scene.now());
+    other.tell(&one);
+
+    assert_eq!((changes(&one), changes(&other)), ((vec![], vec![]), (vec![KeyId(1)], vec![])));
+}
+
+#[test]
 fn what_is_restored_after_a_restart_is_not_told_again() {
     let [one, mut other] = two(2);
     one.scene.happens(1, &limited(Some(30)));
