@@ -183,7 +183,7 @@ impl Keeper {
     fn hear(&self, message: &Msg) {
         let Shared { names, revision, news, .. } = &*self.shared;
         if message.get_channel_name() == names.news() {
-            let told = message::decode(news.instance, message.get_payload_bytes());
+            let told = message::decode(news.instance, message.get_payload_bytes(), Instant::now().into_std());
             if !told.is_empty() {
                 // Nobody may be listening.
                 let _ = news.heard.send(told);
@@ -215,7 +215,7 @@ impl NewsDesk {
         live: &Live,
         news: &[(ConfigId, News)],
     ) -> RedisResult<()> {
-        let message = message::encode(self.instance, news);
+        let message = message::encode(self.instance, news, Instant::now().into_std());
         redis::cmd("PUBLISH").arg(names.news()).arg(message).exec_async(&mut live.connection()).await
     }
 }

@@ -1,5 +1,7 @@
 //! How news looks on its way: one JSON document for some of it.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use rotator_core::{
     model::{ConfigId, KeyId},
@@ -34,6 +36,9 @@ enum Event {
         reason: Box<str>,
         since: i64,
         until: i64,
+        /// How much is left of it: clocks of instances differ. Nothing, where an older version did not say.
+        #[serde(default)]
+        left: u64,
         strikes: u32,
     },
     Recovered {
@@ -45,29 +50,32 @@ enum Event {
 }
 
 /// News as it is sent.
-pub(crate) fn encode(from: u64, news: &[(ConfigId, News)]) -> Vec<u8> {
-    let news = news.iter().map(|(pool, news)| Item::new(*pool, news)).collect();
+pub(crate) fn encode(from: u64, news: &[(ConfigId, News)], now: Instant) -> Vec<u8> {
+    let news = news.iter().map(|(pool, news)| Item::new(*pool, news, now)).collect();
     // Nothing of it can fail to be written as JSON.
     serde_json::to_vec(&Message { from, news }).unwrap_or_default()
 }
 
 /// What was sent by another instance than `to`. What cannot be read is left out: a newer version may tell more.
-pub(crate) fn decode(to: u64, text: &[u8]) -> Vec<(ConfigId, News)> {
+pub(crate) fn decode(to: u64, text: &[u8], now: Instant) -> Vec<(ConfigId, News)> {
     match serde_json::from_slice::<Message>(text) {
-        Ok(Message { from, news }) if from != to => news.into_iter().filter_map(Item::read).collect(),
+        Ok(Message { from, news }) if from != to => {
+            news.into_iter().filter_map(|item| item.read(now)).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 impl Item {
-    fn new(pool: ConfigId, news: &News) -> Self {
+    fn new(pool: ConfigId, news: &News, now: Instant) -> Self {
         let (key, model, event) = match news {
-            News::Rests(told) => {
+            News::Rests { told, end } => {
                 let event = Event::Rests {
                     ailment: told.ailment.as_str().into(),
                     reason: told.reason.clone(),
                     since: told.since.as_millisecond(),
                     until: told.until.as_millisecond(),
+                    left: millis(end.saturating_duration_since(now)),
                     strikes: told.strikes,
                 };
                 (told.key, told.model.clone(), event)
@@ -80,20 +88,26 @@ impl Item {
         Self { pool: pool.0, key: key.0, model, event }
     }
 
-    fn read(self) -> Option<(ConfigId, News)> {
+    fn read(self, now: Instant) -> Option<(ConfigId, News)> {
         let (key, model) = (KeyId(self.key), self.model);
         let at = |millis| Timestamp::from_millisecond(millis).ok();
         let news = match self.event {
-            Event::Rests { ailment, reason, since, until, strikes } => {
+            Event::Rests { ailment, reason, since, until, left, strikes } => {
                 let ailment = ailment.parse().ok()?;
                 let (since, until) = (at(since)?, at(until)?);
-                News::Rests(Resting { key, model, ailment, reason, since, until, strikes })
+                let told = Resting { key, model, ailment, reason, since, until, strikes };
+                let end = now.checked_add(Duration::from_millis(left))?;
+                News::Rests { told, end }
             }
             Event::Recovered { until } => News::Recovered { key, model, until: at(until)? },
             Event::Reset { at: millis } => News::Reset { key, at: at(millis)? },
         };
         Some((ConfigId(self.pool), news))
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -105,8 +119,9 @@ mod tests {
     #[test]
     fn news_is_read_as_it_was_told_by_all_but_the_teller() {
         let at = |millis| Timestamp::from_millisecond(millis).unwrap();
-        let rest = |model: Option<&str>| {
-            News::Rests(Resting {
+        let (told_at, heard_at) = (Instant::now(), Instant::now() + Duration::from_hours(1));
+        let rest = |model: Option<&str>, end: Instant| {
+            let told = Resting {
                 key: KeyId(7),
                 model: model.map(Into::into),
                 ailment: Ailment::Exhausted,
@@ -114,26 +129,31 @@ mod tests {
                 since: at(1_000),
                 until: at(61_000),
                 strikes: 3,
-            })
+            };
+            News::Rests { told, end }
         };
         let recovered = News::Recovered { key: KeyId(8), model: Some("large".into()), until: at(5) };
-        let news = [rest(None), rest(Some("large")), recovered, News::Reset { key: KeyId(9), at: at(7) }];
-        let news = news.map(|news| (ConfigId(42), news));
+        let put_back = News::Reset { key: KeyId(9), at: at(7) };
+        let news = |now: Instant| {
+            let end = now + Duration::from_secs(5);
+            let news = [rest(None, end), rest(Some("large"), end), recovered.clone(), put_back.clone()];
+            news.map(|news| (ConfigId(42), news))
+        };
 
-        let sent = encode(1, &news);
+        let sent = encode(1, &news(told_at), told_at);
 
-        assert_eq!(decode(2, &sent), news);
-        assert_eq!(decode(1, &sent), []);
+        assert_eq!(decode(2, &sent, heard_at), news(heard_at));
+        assert_eq!(decode(1, &sent, heard_at), []);
     }
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
         for text in ["", "7", "{}", r#"{"from":1,"news":[{"pool":1,"key":1,"event":"explodes"}]}"#] {
-            assert_eq!(decode(2, text.as_bytes()), [], "{text}");
+            assert_eq!(decode(2, text.as_bytes(), Instant::now()), [], "{text}");
         }
         let odd = r#"{"from":1,"news":[{"pool":1,"key":1,"event":"rests","ailment":"bored","reason":"","since":0,
             "until":0,"strikes":1},{"pool":1,"key":2,"event":"reset","at":5}]}"#;
         let reset = News::Reset { key: KeyId(2), at: Timestamp::from_millisecond(5).unwrap() };
-        assert_eq!(decode(2, odd.as_bytes()), [(ConfigId(1), reset)]);
+        assert_eq!(decode(2, odd.as_bytes(), Instant::now()), [(ConfigId(1), reset)]);
     }
 }

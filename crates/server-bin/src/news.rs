@@ -50,7 +50,7 @@ async fn tell(
             }
             // Whatever happened meanwhile, this is what has come of it.
             while here.try_recv().is_ok() {}
-            news = routes.rests_as_news(clock::now());
+            news = routes.rests_as_news(Instant::now().into_std());
         }
         news.clear();
     }

@@ -195,20 +195,6 @@ impl Health {
         self.ward().take_back(penalty);
     }
 
-    /// Puts a key back at once, whatever it suffers from, and no other of its quota group; attempts under way say nothing
-    /// about it any more.
-    pub fn reset(&self, key: KeyId, now: Now) {
-        self.ward().reset(key, now);
-    }
-
-    /// Puts back which keys admins did, and when, as the store tells: word of it may not have come here.
-    pub fn catch_up(&self, resets: impl IntoIterator<Item = (KeyId, Timestamp)>, now: Instant) {
-        let mut ward = self.ward();
-        for (key, at) in resets {
-            ward.catch_up(key, at, now);
-        }
-    }
-
     /// Every rest, those included that are over and after which nothing has succeeded yet.
     pub fn resting(&self) -> Vec<Resting> {
         self.ward().states().map(|state| state.told.clone()).collect()
@@ -335,6 +321,11 @@ impl Health {
     }
 }
 
+/// From one time of day until another.
+fn between(from: Timestamp, until: Timestamp) -> Duration {
+    Duration::try_from(until - from).unwrap_or_default()
+}
+
 /// Whether a key rests as a whole at the moment, or awaits its trial.
 fn binds(state: &State) -> bool {
     let is_over = state.phase == Phase::Over && state.told.ailment == Ailment::Cooling;
@@ -366,9 +357,12 @@ impl FromStr for Ailment {
 impl Resting {
     /// When it ends; never later than after all of its time, whatever time of day it is thought to be.
     pub(super) fn end(&self, now: Now) -> Instant {
-        let between =
-            |from: Timestamp, until: Timestamp| Duration::try_from(until - from).unwrap_or_default();
-        now.instant + between(now.wall, self.until).min(between(self.since, self.until))
+        self.end_by(now.instant + between(now.wall, self.until), now.instant)
+    }
+
+    /// When it ends if that is then; never later than after all of its time.
+    pub(super) fn end_by(&self, end: Instant, now: Instant) -> Instant {
+        end.min(now + between(self.since, self.until))
     }
 }
 

@@ -1,16 +1,26 @@
 //! What befalls keys, as the instances of an installation tell each other: a limit that one met rests the key for all.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::health::{Health, Now, Resting};
+use super::{
+    health::{Health, Now, Resting},
+    patient::Phase,
+};
 use crate::model::{ConfigId, KeyId};
 
 /// What befell a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// It rests.
-    Rests(Resting),
+    Rests {
+        /// How, by the clock of whoever tells.
+        told: Resting,
+        /// When it ends, by the clock here: clocks of instances differ, and short rests are as short as that.
+        end: Instant,
+    },
     /// A rest is over before its time, or without a trial.
     Recovered {
         /// Whose.
@@ -46,19 +56,26 @@ impl Health {
         self
     }
 
+    /// Every rest that is not over, as news.
+    pub fn rests_as_news(&self, now: Instant) -> Vec<News> {
+        let ward = self.ward();
+        let going_on = ward.states().filter(|state| state.phase == Phase::Resting && state.until > now);
+        going_on.map(|state| News::Rests { told: state.told.clone(), end: state.until }).collect()
+    }
+
     /// Does what another instance told, in this order.
     pub fn learn(&self, news: Vec<News>, now: Now) {
         self.ward().quietly(|ward| {
             // Those that rest together are told one after the other.
             let mut resting = Vec::new();
             for news in news {
-                if let News::Rests(told) = news {
-                    resting.push((told.end(now), told));
+                if let News::Rests { told, end } = news {
+                    resting.push((told.end_by(end, now.instant), told));
                     continue;
                 }
                 ward.restore(std::mem::take(&mut resting));
                 match news {
-                    News::Rests(_) => {}
+                    News::Rests { .. } => {}
                     News::Recovered { key, model, until } => {
                         ward.forget(key, |state| state.told.model == model && state.told.until <= until);
                     }

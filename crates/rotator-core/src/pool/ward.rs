@@ -197,7 +197,7 @@ impl Ward {
             self.take(&place);
             self.note_change(place.0);
             if state.phase == Phase::Resting {
-                self.tell(|| News::Rests(state.told.clone()));
+                self.tell(|| News::Rests { told: state.told.clone(), end: state.until });
                 if self.ends_by_itself(&state) {
                     self.admit(place.clone(), state.until);
                 }

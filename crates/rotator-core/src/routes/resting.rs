@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use jiff::Timestamp;
-
 use super::{Route, Routes};
 use crate::{
     model::{ConfigId, KeyId, ProxyConfig},
@@ -44,15 +42,11 @@ impl Routes {
     }
 
     /// Every rest of an active config that is not over, as news.
-    pub fn rests_as_news(&self, now: Timestamp) -> Vec<(ConfigId, News)> {
+    pub fn rests_as_news(&self, now: Instant) -> Vec<(ConfigId, News)> {
         let table = self.table.load();
         let of_route = |route: &Arc<Route>| {
-            let (config, resting) = (route.config.id, route.pool.health().resting());
-            resting
-                .into_iter()
-                .filter(|told| told.until > now)
-                .map(move |told| (config, News::Rests(told)))
-                .collect::<Vec<_>>()
+            let (config, news) = (route.config.id, route.pool.health().rests_as_news(now));
+            news.into_iter().map(move |news| (config, news))
         };
         table.iter().flat_map(of_route).collect()
     }

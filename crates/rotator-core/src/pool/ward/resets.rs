@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        health::{Now, Resting},
+        health::{Health, Now, Resting},
         news::News,
     },
     Ward,
@@ -20,6 +20,22 @@ pub(super) struct Reset {
     at: Timestamp,
     /// When it was done here, which may be later.
     done: Instant,
+}
+
+impl Health {
+    /// Puts a key back at once, whatever it suffers from, and no other of its quota group; attempts under way say nothing
+    /// about it any more.
+    pub fn reset(&self, key: KeyId, now: Now) {
+        self.ward().reset(key, now);
+    }
+
+    /// Puts back which keys admins did, and when, as the store tells: word of it may not have come here.
+    pub fn catch_up(&self, resets: impl IntoIterator<Item = (KeyId, Timestamp)>, now: Instant) {
+        let mut ward = self.ward();
+        for (key, at) in resets {
+            ward.catch_up(key, at, now);
+        }
+    }
 }
 
 impl Ward {

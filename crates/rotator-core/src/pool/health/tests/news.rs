@@ -1,5 +1,6 @@
 //! What instances tell each other.
 
+use jiff::SignedDuration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
@@ -59,6 +60,21 @@ fn a_limit_that_one_instance_meets_rests_the_key_for_another_as_long() {
     other.scene.wait(30 * SECOND);
     assert_eq!(other.scene.keys(0..3), [1, 2, 3]);
     assert_eq!(other.news(), [], "what was heard is not told on");
+}
+
+#[test]
+fn a_clock_that_is_ahead_makes_a_rest_no_shorter_and_one_that_is_behind_none_longer() {
+    for skew in [-40, 40] {
+        let [mut one, mut other] = two(3);
+        one.scene.happens(2, &limited(Some(30)));
+        let here = other.scene.now();
+        let now = Now { wall: here.wall + SignedDuration::from_secs(skew), ..here };
+        other.scene.pool.health().learn(one.news(), now);
+
+        assert_eq!(other.scene.keys(0..4), [1, 3, 1, 3], "{skew}");
+        other.scene.wait(30 * SECOND);
+        assert_eq!(other.scene.keys(0..3), [1, 2, 3], "{skew}");
+    }
 }
 
 #[test]
@@ -148,16 +164,15 @@ fn a_reset_is_one_everywhere_and_attempts_under_way_say_nothing_any_more() {
 
 #[test]
 fn a_rest_that_began_before_a_reset_is_not_heard_again() {
-    let [mut one, mut other] = two(2);
+    let [mut one, other] = two(2);
     one.scene.happens(1, &Outcome::KeyRejected);
     one.tell(&other);
     one.scene.wait(SECOND);
     one.scene.pool.health().reset(KeyId(1), one.scene.now());
     other.scene.happens(2, &limited(Some(30)));
-    let known = other.scene.pool.health().resting();
-    other.news();
+    let (known, told) = (other.scene.pool.health().resting(), other.scene.pool.health());
+    let told = told.rests_as_news(other.scene.now().instant);
 
-    let told = known.iter().cloned().map(News::Rests).collect();
     one.scene.pool.health().learn(told, one.scene.now());
     one.scene.pool.health().restore(known, one.scene.now());
 
