@@ -5,14 +5,11 @@ use std::{sync::Arc, time::Duration};
 use rotator_core::{
     cache::{Cache, CacheError},
     model::ConfigId,
-    pool::{News, Now},
+    pool::{News, NewsReceiver, NewsSender, Now},
     routes::Routes,
 };
 use tokio::{
-    sync::{
-        broadcast::{self, error::RecvError},
-        mpsc,
-    },
+    sync::broadcast::{self, error::RecvError},
     time::{Instant, sleep},
 };
 use tracing::warn;
@@ -21,13 +18,15 @@ use crate::clock;
 
 /// How much is told in one message, at most.
 const MANY: usize = 500;
+/// How much may wait to be told. When it is more, as while Redis is away, all rests are told in its place.
+const ROOM: usize = 10_000;
 /// Between two looks whether others can be told again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Makes these routes tell and learn what befalls keys, if there can be other instances.
 pub fn share(routes: Routes, cache: &Arc<dyn Cache>) -> Arc<Routes> {
     let Some(elsewhere) = cache.news() else { return Arc::new(routes) };
-    let (sender, here) = mpsc::unbounded_channel();
+    let (sender, here) = NewsSender::with_room(ROOM);
     let routes = Arc::new(routes.with_news(sender));
     tokio::spawn(tell(here, Arc::clone(cache), Arc::clone(&routes)));
     tokio::spawn(learn(elsewhere, Arc::clone(&routes)));
@@ -35,25 +34,28 @@ pub fn share(routes: Routes, cache: &Arc<dyn Cache>) -> Arc<Routes> {
 }
 
 /// Tells other instances what befalls keys here, until nothing can any more.
-async fn tell(
-    mut here: mpsc::UnboundedReceiver<(ConfigId, News)>,
-    cache: Arc<dyn Cache>,
-    routes: Arc<Routes>,
-) {
+async fn tell(mut here: NewsReceiver, cache: Arc<dyn Cache>, routes: Arc<Routes>) {
     let mut news = Vec::new();
-    while here.recv_many(&mut news, MANY).await > 0 {
+    while here.receive(&mut news, MANY).await > 0 {
+        if here.has_overflowed() {
+            news = begin_anew(&mut here, &routes);
+        }
         while let Err(error) = tell_all(&*cache, &news).await {
             warn!(error = &error as &dyn std::error::Error, "other instances are told later which keys rest");
             sleep(RETRY).await;
             while cache.ping().await.is_err() {
                 sleep(RETRY).await;
             }
-            // Whatever happened meanwhile, this is what has come of it.
-            while here.try_recv().is_ok() {}
-            news = routes.rests_as_news(Instant::now().into_std());
+            news = begin_anew(&mut here, &routes);
         }
         news.clear();
     }
+}
+
+/// What has come of all that happened: whatever waits to be told is in it.
+fn begin_anew(here: &mut NewsReceiver, routes: &Routes) -> Vec<(ConfigId, News)> {
+    here.forget();
+    routes.rests_as_news(Instant::now().into_std())
 }
 
 async fn tell_all(cache: &dyn Cache, news: &[(ConfigId, News)]) -> Result<(), CacheError> {

@@ -41,7 +41,7 @@ use weighted::WeightTable;
 
 pub use groups::Groups;
 pub use health::{Ailment, Health, Now, Penalty, RestPolicy, Resting};
-pub use news::{News, NewsSender};
+pub use news::{News, NewsReceiver, NewsSender};
 use slot::Entry;
 pub use slot::{KeySlot, Picked};
 pub use sticky::affinity_of;

@@ -1,9 +1,15 @@
 //! What befalls keys, as the instances of an installation tell each other: a limit that one met rests the key for all.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Instant,
+};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     health::{Health, Now, Resting},
@@ -39,8 +45,20 @@ pub enum News {
     },
 }
 
-/// Passes news on, to whoever tells other instances.
-pub type NewsSender = mpsc::UnboundedSender<(ConfigId, News)>;
+/// Passes news on, to whoever tells other instances. It never waits: of what does not fit, only that there was some is
+/// known in the end.
+#[derive(Debug, Clone)]
+pub struct NewsSender {
+    waiting: mpsc::Sender<(ConfigId, News)>,
+    has_overflowed: Arc<AtomicBool>,
+}
+
+/// The other end of a [`NewsSender`].
+#[derive(Debug)]
+pub struct NewsReceiver {
+    waiting: mpsc::Receiver<(ConfigId, News)>,
+    has_overflowed: Arc<AtomicBool>,
+}
 
 /// Tells what befalls the keys of one config here.
 pub(super) struct Herald {
@@ -89,7 +107,69 @@ impl Health {
 
 impl Herald {
     pub(super) fn tell(&self, news: News) {
+        self.sender.send((self.config, news));
+    }
+}
+
+impl NewsSender {
+    /// Both ends, with room for so much news between them.
+    pub fn with_room(room: usize) -> (Self, NewsReceiver) {
+        let ((sender, receiver), has_overflowed) = (mpsc::channel(room), Arc::<AtomicBool>::default());
+        let other = NewsReceiver { waiting: receiver, has_overflowed: Arc::clone(&has_overflowed) };
+        (Self { waiting: sender, has_overflowed }, other)
+    }
+
+    fn send(&self, news: (ConfigId, News)) {
         // Nobody listens any more at the very end.
-        let _ = self.sender.send((self.config, news));
+        if let Err(TrySendError::Full(news)) = self.waiting.try_send(news) {
+            self.has_overflowed.store(true, SeqCst);
+            // Where there is room by now, this wakes whoever has to know.
+            let _ = self.waiting.try_send(news);
+        }
+    }
+}
+
+impl NewsReceiver {
+    /// Waits for news, and adds at most so much of it; answers how much, which is 0 when no more can come.
+    pub async fn receive(&mut self, news: &mut Vec<(ConfigId, News)>, most: usize) -> usize {
+        self.waiting.recv_many(news, most).await
+    }
+
+    /// Whether there was news that did not fit, since it was last forgotten.
+    pub fn has_overflowed(&self) -> bool {
+        self.has_overflowed.load(SeqCst)
+    }
+
+    /// Forgets all that waits: whoever asks how keys stand after this misses nothing.
+    pub fn forget(&mut self) {
+        self.has_overflowed.store(false, SeqCst);
+        while self.waiting.try_recv().is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn news_that_does_not_fit_is_known_to_be_missing_until_it_is_made_up_for() {
+        let (sender, mut receiver) = NewsSender::with_room(2);
+        let send = |key: i64| {
+            let reset = News::Reset { key: KeyId(key), at: Timestamp::UNIX_EPOCH };
+            sender.send((ConfigId(1), reset));
+        };
+        let mut news = Vec::new();
+        send(1);
+        send(2);
+        assert!(!receiver.has_overflowed());
+
+        send(3);
+
+        assert_eq!((receiver.receive(&mut news, 9).await, receiver.has_overflowed()), (2, true));
+        receiver.forget();
+        send(4);
+        assert_eq!((receiver.receive(&mut news, 9).await, receiver.has_overflowed()), (1, false));
+        drop(sender);
+        assert_eq!(receiver.receive(&mut news, 9).await, 0);
     }
 }

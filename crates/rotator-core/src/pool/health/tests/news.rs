@@ -1,12 +1,16 @@
 //! What instances tell each other.
 
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+};
+
 use jiff::SignedDuration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
 use crate::{
     model::ConfigId,
-    pool::{News, NewsSender},
+    pool::{News, NewsReceiver, NewsSender},
 };
 
 const CONFIG: ConfigId = ConfigId(42);
@@ -14,12 +18,12 @@ const CONFIG: ConfigId = ConfigId(42);
 /// One of several instances.
 struct Instance {
     scene: Scene,
-    told: UnboundedReceiver<(ConfigId, News)>,
+    told: NewsReceiver,
 }
 
 impl Instance {
     fn new(keys: i64, group: impl Fn(i64) -> Option<&'static str>) -> Self {
-        let (sender, told): (NewsSender, _) = unbounded_channel();
+        let (sender, told) = NewsSender::with_room(1000);
         let start = Instant::now();
         let health = Health::new(RestPolicy::default(), start).telling(CONFIG, sender);
         let slots = (1..=keys).map(|id| slot(id, 1)).collect();
@@ -30,7 +34,9 @@ impl Instance {
 
     /// What it has to tell since it was last asked.
     fn news(&mut self) -> Vec<News> {
-        std::iter::from_fn(|| self.told.try_recv().ok())
+        let mut news = Vec::new();
+        let _ = pin!(self.told.receive(&mut news, 1000)).poll(&mut Context::from_waker(Waker::noop()));
+        news.into_iter()
             .map(|(config, news)| {
                 assert_eq!(config, CONFIG);
                 news
