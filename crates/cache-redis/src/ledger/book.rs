@@ -156,8 +156,12 @@ impl Book {
 
     /// Redis knows what has ended.
     fn forget(&self, ended: &BTreeSet<(u64, KeyId)>) {
-        if !ended.is_empty() {
-            self.entries().ended.retain(|known| !ended.contains(known));
+        if ended.is_empty() {
+            return;
+        }
+        let mut entries = self.entries();
+        for known in ended {
+            entries.ended.remove(known);
         }
     }
 
