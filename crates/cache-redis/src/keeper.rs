@@ -112,6 +112,7 @@ impl Keeper {
                     let fault = tokio::select! {
                         fault = self.watch_over(&live) => fault,
                         never = shared.ledgers.keep(&live) => match never {},
+                        never = live.keep_in_use(PERIOD, PATIENCE) => match never {},
                     };
                     self.shared.link.close();
                     was_up = true;

@@ -2,11 +2,14 @@
 //!
 //! On a connection, commands follow each other without waiting for answers; so hundreds may be under way, and cost a
 //! system call or two together. Each worker has one of its own, which its own thread drives: what goes from thread to
-//! thread costs twice as much. All of them are one circuit breaker: when one fails, nobody asks any more until
-//! [`keeper`](crate::keeper) has opened another.
+//! thread costs twice as much. All of them are one circuit breaker: when Redis fails on one, nobody asks any more until
+//! [`keeper`](crate::keeper) has opened another. One that is merely cut while the others work is replaced: what lies
+//! between may give up on each of them alone.
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
+    ptr,
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -18,9 +21,12 @@ use std::{
 use arc_swap::ArcSwapOption;
 use deadpool_redis::{
     Connection, Pool,
-    redis::{RedisResult, aio::MultiplexedConnection},
+    redis::{self, RedisResult, aio::MultiplexedConnection},
 };
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
 
 use crate::Error;
 
@@ -32,7 +38,7 @@ pub(crate) struct Link(ArcSwapOption<Live>);
 pub(crate) struct Live {
     /// Driven by the keeper's thread.
     common: Arc<Wire>,
-    /// Of threads that take turns; `None` until it is there, or for ever if it cannot be opened.
+    /// Of threads that take turns; `None` until it is there, or is to be opened once more.
     own: RwLock<HashMap<ThreadId, Option<Arc<Wire>>>>,
     /// Opens more.
     pool: Pool,
@@ -50,6 +56,8 @@ pub(crate) struct Wire {
 
 /// A connection that was lost says so; of what else goes wrong, so many in a row are too many.
 const MANY_MISSES: u32 = 3;
+/// After so long, another try is made to open a worker's connection.
+const UNTIL_NEXT_TRY: Duration = Duration::from_secs(5);
 
 impl Link {
     /// The connections, while there are any.
@@ -106,6 +114,9 @@ impl Live {
         tokio::spawn(async move {
             if let Ok(connection) = live.pool.get().await {
                 live.keep(here, Some(Wire::new(connection)));
+            } else {
+                sleep(UNTIL_NEXT_TRY).await;
+                live.own.write().unwrap_or_else(PoisonError::into_inner).remove(&here);
             }
         });
         Arc::clone(&self.common)
@@ -113,6 +124,32 @@ impl Live {
 
     fn keep(&self, thread: ThreadId, own: Option<Arc<Wire>>) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(thread, own);
+    }
+
+    /// The worker that has this connection opens another one when it needs it.
+    fn replace(&self, wire: &Wire) {
+        let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
+        own.retain(|_, own| own.as_ref().is_none_or(|own| !ptr::eq(Arc::as_ptr(own), wire)));
+    }
+
+    /// Uses each worker's connection now and then: one that is idle is given up by Redis, or by what lies between. Finds
+    /// out as well which have been.
+    pub(crate) async fn keep_in_use(&self, period: Duration, patience: Duration) -> Infallible {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for wire in self.owned() {
+                let ping = redis::cmd("PING");
+                if self.ask_on(&wire, patience, ping.exec_async(&mut wire.connection())).await.is_err() {
+                    self.replace(&wire);
+                }
+            }
+        }
+    }
+
+    fn owned(&self) -> Vec<Arc<Wire>> {
+        self.own.read().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
     }
 
     /// Waits for an answer on the connection that serves all threads, no longer than `patience`.
@@ -124,7 +161,8 @@ impl Live {
         self.ask_on(&self.common, patience, answer).await
     }
 
-    /// Waits for an answer on this connection. What comes of it tells how all of them are.
+    /// Waits for an answer on this connection. What comes of it tells how all of them are, unless one of a worker is cut: if
+    /// Redis is gone, the one that serves all threads is cut too, and soon asked.
     pub(crate) async fn ask_on<T>(
         &self,
         wire: &Wire,
@@ -141,8 +179,13 @@ impl Live {
             Ok(Err(error)) => Error::from(error),
             Err(_) => Error::Slow(patience),
         };
+        let is_cut = matches!(failed, Error::Broken(_));
+        if is_cut && !ptr::eq(wire, Arc::as_ptr(&self.common)) {
+            self.replace(wire);
+            return Err(failed);
+        }
         let misses = wire.misses.fetch_add(1, Relaxed) + 1;
-        if misses >= MANY_MISSES || matches!(failed, Error::Broken(_)) {
+        if misses >= MANY_MISSES || is_cut {
             self.fault.get_or_init(|| failed.to_string());
             self.broke.notify_one();
         }

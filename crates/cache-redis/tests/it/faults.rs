@@ -4,12 +4,13 @@ use std::{
     collections::HashSet,
     io::Write as _,
     net::TcpStream,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use cache_redis::{Options, RedisCache};
 use contract_tests::redis_server::RedisServer;
-use rotator_core::cache::{Cache as _, Taken, Turn, Window};
+use rotator_core::cache::{Cache as _, Taken, Turn, Turns, Window};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -101,6 +102,56 @@ async fn a_connection_that_is_cut_is_replaced() {
     until_up(&cache, false).await;
     until_shared(&cache).await;
     assert!(next(&turns).await >= 2);
+}
+
+/// The connections of workers that are in use; the one that listens is the keeper's.
+fn of_workers(server: &RedisServer) -> Vec<String> {
+    let clients = server.command(&["CLIENT", "LIST"]);
+    let is_in_use = |client: &&str| client.contains("cmd=incrby") || client.contains("cmd=ping");
+    let workers = clients.lines().filter(|client| client.contains(" sub=0 ")).filter(is_in_use);
+    workers.filter_map(|client| client.split([' ', '=']).nth(1).map(str::to_owned)).collect()
+}
+
+async fn until_a_worker_has_its_own(server: &RedisServer, turns: &Arc<dyn Turns>) -> Vec<String> {
+    let there = async {
+        loop {
+            next(turns).await;
+            let workers = of_workers(server);
+            if !workers.is_empty() {
+                return workers;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, there).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_connection_of_a_worker_that_is_cut_is_replaced_and_harms_no_other() {
+    let server = RedisServer::start();
+    let cache = instance(&server).await;
+    let turns = cache.turns(POOL);
+    let before = until_a_worker_has_its_own(&server, &turns).await;
+
+    server.command(&["CLIENT", "KILL", "ID", &before[0]]);
+
+    for _ in 0..20 {
+        next(&turns).await;
+        assert!(is_shared(&turns) && cache.ping().await.is_ok(), "Redis is there");
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_ne!(until_a_worker_has_its_own(&server, &turns).await, before);
+}
+
+#[tokio::test]
+async fn a_connection_that_no_request_uses_is_not_given_up_as_idle() {
+    let server = RedisServer::start_with(&["--timeout", "4"]);
+    let cache = instance(&server).await;
+    let before = until_a_worker_has_its_own(&server, &cache.turns(POOL)).await;
+
+    sleep(Duration::from_secs(8)).await;
+
+    assert_eq!(of_workers(&server), before);
 }
 
 #[tokio::test]
