@@ -43,10 +43,6 @@ impl Cache for MemoryCache {
         Ok(self.windows.take(window, cost, Instant::now()))
     }
 
-    async fn revision(&self) -> Result<u64, CacheError> {
-        Ok(*self.revision.borrow())
-    }
-
     async fn bump_revision(&self) -> Result<u64, CacheError> {
         let mut bumped = 0;
         self.revision.send_modify(|revision| {

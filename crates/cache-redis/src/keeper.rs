@@ -1,12 +1,6 @@
 //! Opens the connection, watches over it, and opens another when it fails.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::{
     Manager, Pool, PoolError, Runtime, Timeouts,
@@ -63,8 +57,6 @@ pub(crate) struct NewsDesk {
 /// The revision, as far as this instance knows.
 pub(crate) struct Revision {
     pub(crate) known: watch::Sender<u64>,
-    /// A change could not be told: it will be, with the next connection.
-    pub(crate) owed: AtomicBool,
     bump: Script,
 }
 
@@ -150,10 +142,6 @@ impl Keeper {
             turns.exec_async(&mut connection).await?;
         }
         self.shared.ledgers.catch_up(live).await?;
-        if self.shared.revision.owed.swap(false, Relaxed) {
-            let told = self.shared.revision.tell(&self.shared.names, live).await;
-            return told.inspect_err(|_| self.shared.revision.owed.store(true, Relaxed));
-        }
         self.read_revision(live).await
     }
 
@@ -223,11 +211,7 @@ impl NewsDesk {
 
 impl Revision {
     pub(crate) fn new() -> Self {
-        Self {
-            known: watch::Sender::default(),
-            owed: AtomicBool::new(false),
-            bump: Script::new(include_str!("scripts/bump.lua")),
-        }
+        Self { known: watch::Sender::default(), bump: Script::new(include_str!("scripts/bump.lua")) }
     }
 
     /// Counts a change and tells it.

@@ -15,12 +15,7 @@ mod names;
 mod server;
 mod turns;
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    thread,
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, thread, time::Duration};
 
 use async_trait::async_trait;
 use deadpool_redis::redis::{self, Script};
@@ -140,20 +135,9 @@ impl Cache for RedisCache {
         self.stand_in.take(window, cost).await
     }
 
-    async fn revision(&self) -> Result<u64, CacheError> {
-        let live = self.shared.link.live()?;
-        let mut command = redis::cmd("GET");
-        command.arg(self.shared.names.revision());
-        let revision: Option<u64> = live.ask(PATIENCE, command.query_async(&mut live.connection())).await?;
-        Ok(revision.unwrap_or_default())
-    }
-
     async fn bump_revision(&self) -> Result<u64, CacheError> {
-        let told = match self.shared.link.live() {
-            Ok(live) => live.ask(PATIENCE, self.shared.revision.tell(&self.shared.names, &live)).await,
-            Err(error) => Err(error),
-        };
-        Ok(told.inspect_err(|_| self.shared.revision.owed.store(true, Relaxed))?)
+        let live = self.shared.link.live()?;
+        Ok(live.ask(PATIENCE, self.shared.revision.tell(&self.shared.names, &live)).await?)
     }
 
     fn revisions(&self) -> watch::Receiver<u64> {

@@ -29,9 +29,7 @@ pub trait Cache: Send + Sync {
     /// Counts `cost` events against a window, unless that would take it over its limit.
     async fn take(&self, window: &Window<'_>, cost: u32) -> Result<Taken, CacheError>;
 
-    /// The number of configuration changes so far, over all instances.
-    async fn revision(&self) -> Result<u64, CacheError>;
-    /// Tells every instance that the configuration changed.
+    /// Tells every instance that the configuration changed; answers how often it has.
     async fn bump_revision(&self) -> Result<u64, CacheError>;
     /// The latest revision this instance heard of; changes as soon as it hears of a newer one.
     fn revisions(&self) -> watch::Receiver<u64>;

@@ -165,10 +165,6 @@ mod tests {
             self.0.take(window, cost).await
         }
 
-        async fn revision(&self) -> Result<u64, CacheError> {
-            self.0.revision().await
-        }
-
         async fn bump_revision(&self) -> Result<u64, CacheError> {
             self.0.bump_revision().await
         }

@@ -41,7 +41,7 @@ async fn a_dry_run_tells_what_would_become_of_a_batch_and_adds_nothing() {
     let admin = api.admin().await;
     let config = admin.add_config("openai").await;
     admin.add_key(config, "sk-known-0123456789").await;
-    let before = (api.revision().await, api.store.audit_entries(100).await.unwrap());
+    let before = (api.revision(), api.store.audit_entries(100).await.unwrap());
     let keys =
         json!(["sk-new-1", "sk-known-0123456789", "", " sk-new-1 ", "sk-new-2", "sk-known-0123456789"]);
     let (path, batch) =
@@ -53,7 +53,7 @@ async fn a_dry_run_tells_what_would_become_of_a_batch_and_adds_nothing() {
     assert_eq!((&told.body["skipped_count"], &told.body["repeated_count"]), (&json!(3), &json!(2)));
     assert_eq!(told.body["failures"][0]["index"], 2);
     assert_eq!(admin.get(&format!("/proxy-configs/{config}/keys")).await.body["total"], 1);
-    assert_eq!((api.revision().await, api.store.audit_entries(100).await.unwrap()), before);
+    assert_eq!((api.revision(), api.store.audit_entries(100).await.unwrap()), before);
     assert_eq!(import(&admin, config, keys).await.body, told.body, "the answer is that of the real thing");
     assert_eq!(admin.post("/proxy-configs/99/keys/batch", batch).await.status, 404);
 }

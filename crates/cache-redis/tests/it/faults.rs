@@ -163,7 +163,7 @@ async fn an_instance_that_starts_without_redis_counts_by_itself_and_connects_lat
     assert!(started.elapsed() < LONG);
     let turns = cache.turns(POOL);
     assert!(matches!([turns.next(), turns.next()], [Turn::Now(0), Turn::Now(1)]));
-    assert!(cache.ping().await.is_err() && cache.revision().await.is_err());
+    assert!(cache.ping().await.is_err() && cache.bump_revision().await.is_err());
 
     server.restart();
     until_shared(&cache).await;

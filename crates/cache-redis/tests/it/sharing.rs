@@ -14,7 +14,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{LONG, POOL, hoarder, instance, next, open, patient, until_up};
+use crate::support::{LONG, POOL, hoarder, instance, next, open, patient};
 
 const INSTANCES: usize = 3;
 
@@ -137,7 +137,6 @@ async fn a_change_is_heard_by_every_instance() {
     let revision = one.bump_revision().await.unwrap();
 
     timeout(LONG, heard.wait_for(|heard| *heard == revision)).await.unwrap().unwrap();
-    assert_eq!(other.revision().await.unwrap(), revision);
 }
 
 #[tokio::test]
@@ -149,24 +148,6 @@ async fn a_change_whose_message_is_lost_is_found_out_soon() {
     server.command(&["INCR", "akr:revision"]);
 
     timeout(Duration::from_secs(5), heard.wait_for(|heard| *heard == 1)).await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_change_of_which_redis_knew_nothing_is_told_when_it_is_back() {
-    let mut server = RedisServer::start();
-    let (one, other) = (instance(&server).await, instance(&server).await);
-    let mut heard = other.revisions();
-    server.kill();
-    until_up(&one, false).await;
-    until_up(&other, false).await;
-    assert!(one.bump_revision().await.is_err());
-    heard.mark_unchanged();
-
-    server.restart();
-    until_up(&one, true).await;
-
-    assert_eq!(one.revision().await.unwrap(), 1);
-    timeout(LONG, heard.wait_for(|heard| *heard == 1)).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -138,12 +138,6 @@ impl Routes {
         Ok(())
     }
 
-    /// Lets in whoever shows one of these keys of admins, or one of the operator's, and nobody else.
-    pub async fn replace_proxy_keys(&self, keys: &[ProxyKey]) {
-        let _renewal = self.renewal.lock().await;
-        self.put_proxy_keys(keys);
-    }
-
     /// Only for whoever renews the table.
     fn put_proxy_keys(&self, keys: &[ProxyKey]) {
         let table = self.table.load();

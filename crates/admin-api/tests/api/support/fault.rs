@@ -425,10 +425,6 @@ impl Cache for FaultyCache {
         self.inner.take(window, cost).await
     }
 
-    async fn revision(&self) -> Result<u64, CacheError> {
-        self.inner.revision().await
-    }
-
     async fn bump_revision(&self) -> Result<u64, CacheError> {
         self.fault()?;
         self.inner.bump_revision().await

@@ -124,8 +124,8 @@ impl Api {
     }
 
     /// How many changes other instances have heard of.
-    pub(crate) async fn revision(&self) -> u64 {
-        self.cache.revision().await.unwrap()
+    pub(crate) fn revision(&self) -> u64 {
+        *self.cache.revisions().borrow()
     }
 
     /// A client without a session.
