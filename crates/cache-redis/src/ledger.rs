@@ -84,7 +84,7 @@ impl Ledgers {
             Scope::Keys(pool) => pools.counter(pool),
             Scope::Service(_) | Scope::ProxyKey(_) => pools.counter_of(scope),
         };
-        let new = || Arc::new(Book::new(scope, turns(), Arc::clone(&self.office)));
+        let new = || Arc::new(Book::new(self.office.names.of(scope), turns(), Arc::clone(&self.office)));
         Arc::clone(self.books().entry(scope).or_insert_with(new)) as Arc<dyn Ledger>
     }
 

@@ -9,32 +9,21 @@ pub(crate) struct Names {
     database: i64,
 }
 
+/// What our keys of one scope are called: what they begin with.
+pub(crate) struct ScopeNames(String);
+
 impl Names {
     pub(crate) fn new(prefix: String, database: i64) -> Self {
         Self { prefix, database }
     }
 
-    pub(crate) fn turns(&self, scope: Scope) -> String {
-        format!("{}:turns", self.of(scope))
-    }
-
-    /// What a key did in the last minute.
-    pub(crate) fn minute(&self, scope: Scope, key: KeyId) -> String {
-        format!("{}:minute:{key}", self.of(scope))
-    }
-
-    /// The requests that are under way with a key.
-    pub(crate) fn at_work(&self, scope: Scope, key: KeyId) -> String {
-        format!("{}:at_work:{key}", self.of(scope))
-    }
-
-    fn of(&self, scope: Scope) -> String {
+    pub(crate) fn of(&self, scope: Scope) -> ScopeNames {
         let prefix = &self.prefix;
-        match scope {
+        ScopeNames(match scope {
             Scope::Keys(service) => format!("{prefix}{{{service}}}"),
             Scope::Service(service) => format!("{prefix}{{{service}}}:service"),
             Scope::ProxyKey(key) => format!("{prefix}{{proxy_key:{key}}}"),
-        }
+        })
     }
 
     pub(crate) fn revision(&self) -> String {
@@ -53,5 +42,21 @@ impl Names {
 
     pub(crate) fn window(&self, name: &str) -> String {
         format!("{}window:{name}", self.prefix)
+    }
+}
+
+impl ScopeNames {
+    pub(crate) fn turns(&self) -> String {
+        format!("{}:turns", self.0)
+    }
+
+    /// What a key did in the last minute.
+    pub(crate) fn minute(&self, key: KeyId) -> String {
+        format!("{}:minute:{key}", self.0)
+    }
+
+    /// The requests that are under way with a key.
+    pub(crate) fn at_work(&self, key: KeyId) -> String {
+        format!("{}:at_work:{key}", self.0)
     }
 }

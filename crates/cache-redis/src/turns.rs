@@ -66,7 +66,7 @@ impl Pools {
     /// A counter of whatever is in this scope.
     pub(crate) fn counter_of(&self, scope: Scope) -> Arc<Counter> {
         Arc::new(Counter {
-            name: self.names.turns(scope),
+            name: self.names.of(scope).turns(),
             link: Arc::clone(&self.link),
             block: self.block.get().into(),
             budget: self.budget,

@@ -7,13 +7,14 @@ use std::{
 
 use deadpool_redis::redis::RedisResult;
 use rotator_core::{
-    cache::{Claim, Claimed, Claiming, Granted, Ledger, Scope, Turn, Turns},
+    cache::{Claim, Claimed, Claiming, Granted, Ledger, Turn, Turns},
     model::{Caps, KeyId},
 };
 
 use super::Office;
 use crate::{
     link::{Live, Wire},
+    names::ScopeNames,
     turns::Counter,
 };
 
@@ -25,7 +26,7 @@ const CARRIED: usize = 50;
 
 /// What is done in one scope.
 pub(super) struct Book {
-    scope: Scope,
+    names: ScopeNames,
     turns: Arc<Counter>,
     office: Arc<Office>,
     entries: Mutex<Entries>,
@@ -55,25 +56,24 @@ struct Asking<'a> {
 }
 
 impl Book {
-    pub(super) fn new(scope: Scope, turns: Arc<Counter>, office: Arc<Office>) -> Self {
-        Self { scope, turns, office, entries: Mutex::default() }
+    pub(super) fn new(names: ScopeNames, turns: Arc<Counter>, office: Arc<Office>) -> Self {
+        Self { names, turns, office, entries: Mutex::default() }
     }
 
     async fn ask(&self, wire: &Wire, claim: Claim<'_>) -> RedisResult<Claimed> {
         let Caps { concurrent, per_minute, tokens_per_minute } = *claim.caps;
-        let Office { names, requests, .. } = &*self.office;
-        let (number, keys) = (requests.fetch_add(1, Relaxed), claim.keys);
+        let (number, keys) = (self.office.requests.fetch_add(1, Relaxed), claim.keys);
         let asking = concurrent.map(|_| Asking { book: self, number, keys });
         let ended = self.ended(CARRIED);
-        let mut call = self.office.claim.key(names.turns(self.scope));
+        let mut call = self.office.claim.key(self.names.turns());
         if per_minute.or(tokens_per_minute).is_some() {
             for key in keys {
-                call.key(names.minute(self.scope, *key));
+                call.key(self.names.minute(*key));
             }
         }
         if concurrent.is_some() {
             for key in keys {
-                call.key(names.at_work(self.scope, *key));
+                call.key(self.names.at_work(*key));
             }
         }
         for most in [per_minute, tokens_per_minute, concurrent] {
@@ -83,7 +83,7 @@ impl Book {
         call.arg(keys.len()).arg(expected);
         call.arg(self.office.member(number)).arg(millis(LASTING));
         for (number, key) in &ended {
-            call.key(names.at_work(self.scope, *key)).arg(self.office.member(*number));
+            call.key(self.names.at_work(*key)).arg(self.office.member(*number));
         }
         let answer: Vec<u64> = call.invoke_async(&mut wire.connection()).await?;
         self.forget(&ended);
@@ -112,14 +112,13 @@ impl Book {
         if ended.len() == MANY {
             self.office.owing.notify_one();
         }
-        let names = &self.office.names;
         let mut call = self.office.settle.prepare_invoke();
         call.arg(used.len());
         for (key, tokens) in used {
-            call.key(names.minute(self.scope, key)).arg(tokens);
+            call.key(self.names.minute(key)).arg(tokens);
         }
         for (number, key) in &ended {
-            call.key(names.at_work(self.scope, *key)).arg(self.office.member(*number));
+            call.key(self.names.at_work(*key)).arg(self.office.member(*number));
         }
         call.invoke_async::<()>(&mut live.connection()).await?;
         self.forget(&ended);
@@ -137,7 +136,7 @@ impl Book {
             let mut call = self.office.renew.prepare_invoke();
             call.arg(millis(LASTING));
             for (number, key) in held {
-                call.key(self.office.names.at_work(self.scope, *key)).arg(self.office.member(*number));
+                call.key(self.names.at_work(*key)).arg(self.office.member(*number));
             }
             call.invoke_async::<()>(&mut live.connection()).await?;
             // What has ended meanwhile, and was told, may be back.
