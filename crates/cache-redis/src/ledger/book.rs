@@ -89,7 +89,9 @@ impl Book {
         self.forget(&ended);
         asking.into_iter().for_each(Asking::answered);
         let [turn, granted, full @ ..] = &answer[..] else { return Ok(Claimed::default()) };
-        self.turns.learn(turn + 1);
+        if claim.rotates {
+            self.turns.learn(turn + 1);
+        }
         let granted = place(*granted).and_then(|place| {
             let key = *keys.get(place)?;
             let hold = concurrent.map(|_| {

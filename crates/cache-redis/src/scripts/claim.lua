@@ -1,10 +1,10 @@
--- Takes a turn, and counts a request of the first key that has room.
+-- Counts a request of the first key that has room, and takes a turn where turns decide which is the first.
 -- KEYS: the turns; what each key did in the last minute, where that is bounded; who is at work with each key, where that is;
 -- with whose keys work has ended.
 -- ARGV: most requests in a minute, tokens in a minute, requests at a time, 0 for no bound; how many keys; the turn at which
 -- the first of them is the first, or nothing if it always is; the request, and for how many milliseconds it counts unless it
 -- is renewed; the requests that have ended.
--- Answers the turn; the key's place, or 0; then the places of full keys, each with how many milliseconds it stays so.
+-- Answers the turn, or 0 where none was taken; the key's place, or 0; then the places of full keys, each with how many milliseconds it stays so.
 local most_requests, most_tokens, most_at_work = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local keys, expected = tonumber(ARGV[4]), tonumber(ARGV[5])
 local minutes = 1
@@ -14,7 +14,7 @@ for i = ended + 1, #KEYS do
     redis.call('ZREM', KEYS[i], ARGV[7 + i - ended])
 end
 
-local turn = redis.call('INCR', KEYS[1]) - 1
+local turn = expected and redis.call('INCR', KEYS[1]) - 1 or 0
 local first = expected and (turn - expected) % keys or 0
 local answer = { turn, 0 }
 for step = 0, keys - 1 do

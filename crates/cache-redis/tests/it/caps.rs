@@ -12,7 +12,7 @@ use cache_redis::RedisCache;
 use contract_tests::redis_server::RedisServer;
 use rotator_core::{
     cache::{Cache as _, Claim, Claimed, Ledger, Scope, Turn},
-    model::{Caps, KeyId},
+    model::{Caps, KeyId, ProxyKeyId},
 };
 use tokio::{
     task::JoinSet,
@@ -110,12 +110,16 @@ async fn a_claim_takes_a_turn_of_the_pool_and_costs_one_question() {
     let server = RedisServer::start();
     let cache = hoarder(&server, 1).await;
     let (turns, ledger) = (cache.turns(POOL), cache.ledger(Scope::Keys(POOL)).unwrap());
+    let claim = async || {
+        let claim = Claim { rotates: true, ..question(&[KEY], &ONE_AT_A_TIME) };
+        ledger.claim(claim).unwrap().await.unwrap();
+    };
     assert_eq!(next(&turns).await, 0);
-    claim(&ledger, &ONE_AT_A_TIME).await;
+    claim().await;
     server.command(&["CONFIG", "RESETSTAT"]);
 
     for _ in 0..100 {
-        claim(&ledger, &ONE_AT_A_TIME).await;
+        claim().await;
     }
 
     let stats = server.command(&["INFO", "commandstats"]);
@@ -126,6 +130,19 @@ async fn a_claim_takes_a_turn_of_the_pool_and_costs_one_question() {
     // Holds are renewed by a script as well, every few seconds.
     assert!(calls("incr") == Some(100) && calls("evalsha").is_some_and(|calls| calls < 110), "{stats}");
     assert_eq!((ledger.upcoming(), next(&turns).await), (102, 102));
+}
+
+#[tokio::test]
+async fn a_claim_where_no_turns_decide_takes_none() {
+    let server = RedisServer::start();
+    let cache = instance(&server).await;
+
+    for scope in [Scope::Keys(POOL), Scope::Service(POOL), Scope::ProxyKey(ProxyKeyId(1001))] {
+        claim(&cache.ledger(scope).unwrap(), &ONE_IN_A_MINUTE).await;
+    }
+
+    assert!(server.command(&["KEYS", "*:turns"]).starts_with("*0\r\n"));
+    assert_eq!(next(&cache.turns(POOL)).await, 0);
 }
 
 #[tokio::test]
