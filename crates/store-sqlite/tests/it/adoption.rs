@@ -251,7 +251,10 @@ async fn a_config_that_makes_no_sense_is_kept_switched_off_with_what_does() {
     );
     let former =
         store.audit_entries(100).await.unwrap().into_iter().find(|entry| entry.object_id == Some(6)).unwrap();
-    assert!(former.action == "config.adopt" && former.detail.contains("api.example.com"), "{former:?}");
+    assert!(
+        former.action == "config.adopt" && former.detail.to_string().contains("api.example.com"),
+        "{former:?}"
+    );
 }
 
 #[tokio::test]
