@@ -116,7 +116,6 @@ impl SqliteStore {
     }
 
     async fn write_tallies(&self) -> Result<(), StoreError> {
-        let tallies = Arc::clone(&self.tallies);
-        self.requests.write(move |tx| tallies.write(tx).map_err(error::store)).await
+        Arc::clone(&self.tallies).write(&self.requests, |tx, tallies| tallies.add_all(tx)).await
     }
 }

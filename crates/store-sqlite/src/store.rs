@@ -22,7 +22,7 @@ use tracing::warn;
 
 use crate::{
     SqliteStore, audit, backup, configs, error, keys, notifications, prices, proxy_keys,
-    requests::{self, samples, stats},
+    requests::{self, Pending, samples, stats},
     rests, revision, sessions,
 };
 
@@ -251,8 +251,9 @@ impl Store for SqliteStore {
     }
 
     async fn append_requests(&self, records: Vec<RequestRecord>) -> Result<(), StoreError> {
-        let tallies = Arc::clone(&self.tallies);
-        self.requests.write(move |tx| requests::append(tx, &tallies, &records).map_err(error::store)).await
+        let append =
+            move |tx: &rusqlite::Transaction<'_>, tallies: &Pending| requests::append(tx, tallies, &records);
+        Arc::clone(&self.tallies).write(&self.requests, append).await
     }
 
     async fn requests(&self, query: &RequestQuery) -> Result<RequestPage, StoreError> {
@@ -270,7 +271,10 @@ impl Store for SqliteStore {
 
     async fn stats(&self, query: &StatsQuery) -> Result<Stats, StoreError> {
         let query = *query;
-        self.write_tallies().await?;
+        // Whoever only asks must not be refused because there is no room to write.
+        if let Err(error) = self.write_tallies().await {
+            warn!(error = &error as &dyn std::error::Error, "the statistics lack the latest requests");
+        }
         self.requests.read(move |tx| stats::stats(tx, &query).map_err(error::store)).await
     }
 

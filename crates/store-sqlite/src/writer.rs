@@ -48,11 +48,21 @@ impl Writer {
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        self.write_then(work, |value| value).await
+    }
+
+    /// The same, and `then` once it is committed, before any other write and whether or not the caller is still there.
+    pub(crate) async fn write_then<T, U, F, G>(&self, work: F, then: G) -> Result<U, StoreError>
+    where
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        G: FnOnce(T) -> U + Send + 'static,
+        U: Send + 'static,
+    {
         self.run(move |conn| {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error::store)?;
             let value = work(&tx)?;
             tx.commit().map_err(error::store)?;
-            Ok(value)
+            Ok(then(value))
         })
         .await
     }

@@ -20,7 +20,7 @@ use rusqlite::{Row, Statement, ToSql, Transaction, types::ToSqlOutput};
 pub(crate) use self::{
     list::{find, list},
     prune::prune,
-    tallies::{Pending, condense},
+    tallies::{Left, Pending, condense},
     transfer::{export, import},
 };
 use crate::rows;
@@ -59,12 +59,12 @@ const FURTHER: [&str; 9] = [
     "usage_estimated",
 ];
 
-/// Appends records.
+/// Appends records. Answers what they leave of the statistics.
 pub(crate) fn append(
     tx: &Transaction<'_>,
     pending: &Pending,
     records: &[RequestRecord],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Left> {
     let (full, rest) = records.as_chunks::<ROWS>();
     append_by(ROWS, tx, full.as_flattened())?;
     append_by(1, tx, rest)?;

@@ -1,6 +1,6 @@
 //! What requests came to, minute by minute, and hour by hour once that is a while ago.
 
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use rotator_core::{
@@ -35,28 +35,51 @@ pub(super) static SUMS: LazyLock<String> = LazyLock::new(|| {
 
 /// What requests came to that is not written yet: a row has many counts, and they are cheaper to write once a minute than
 /// with every batch of records. A crash loses as much of the statistics, and no record.
+///
+/// A transaction may fail up to its commit. So nothing is added or forgotten before that: [`Pending::write`] does both
+/// with what the transaction answers.
 #[derive(Debug, Default)]
 pub(crate) struct Pending(Mutex<Vec<TallyRow>>);
+
+/// What is pending once a transaction is committed.
+#[must_use]
+pub(crate) struct Left(Vec<TallyRow>);
 
 /// So many requests are not kept longer.
 const MOST_PENDING: u64 = 20_000;
 
 impl Pending {
+    /// Runs a write that answers what it leaves to be written, and keeps that in mind once it is committed.
+    pub(crate) async fn write<F>(self: Arc<Self>, db: &Database, work: F) -> Result<(), StoreError>
+    where
+        F: FnOnce(&Transaction<'_>, &Self) -> rusqlite::Result<Left> + Send + 'static,
+    {
+        let pending = Arc::clone(&self);
+        let work = move |tx: &Transaction<'_>| work(tx, &pending).map_err(error::store);
+        db.writer.write_then(work, move |Left(rows)| *self.rows() = rows).await
+    }
+
     /// Adds requests, and writes all when their minute is over or they are many.
-    pub(crate) fn add(&self, tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<()> {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn add(&self, tx: &Transaction<'_>, records: &[RequestRecord]) -> rusqlite::Result<Left> {
+        let mut rows = self.rows().clone();
         TallyRow::add(&mut rows, records);
         let requests: u64 = rows.iter().map(|row| row.tally.total()).sum();
         let is_of_one_minute = rows.windows(2).all(|rows| rows[0].at == rows[1].at);
         if requests < MOST_PENDING && is_of_one_minute {
-            return Ok(());
+            return Ok(Left(rows));
         }
-        add(tx, &std::mem::take(&mut *rows))
+        add(tx, &rows)?;
+        Ok(Left(Vec::new()))
     }
 
     /// Writes all.
-    pub(crate) fn write(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        add(tx, &std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    pub(crate) fn add_all(&self, tx: &Transaction<'_>) -> rusqlite::Result<Left> {
+        add(tx, &self.rows())?;
+        Ok(Left(Vec::new()))
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Vec<TallyRow>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,13 +115,12 @@ pub(crate) async fn condense(
     since: Timestamp,
 ) -> Result<(), StoreError> {
     let since = since.as_millisecond();
-    let delete = move |tx: &Transaction<'_>| {
-        pending
-            .write(tx)
-            .and_then(|()| tx.execute("DELETE FROM request_tallies WHERE at < ?1", [since]))
-            .map_err(error::store)
+    let delete = move |tx: &Transaction<'_>, pending: &Pending| {
+        let left = pending.add_all(tx)?;
+        tx.execute("DELETE FROM request_tallies WHERE at < ?1", [since])?;
+        Ok(left)
     };
-    db.write(delete).await?;
+    pending.write(db, delete).await?;
     let until = hours_until.as_millisecond();
     while db.write(move |tx| condense_hour(tx, until - until.rem_euclid(HOUR)).map_err(error::store)).await? {
     }
