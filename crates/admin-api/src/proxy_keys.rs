@@ -1,6 +1,9 @@
 //! Keys that clients show to us.
 
-use std::{collections::BTreeSet, num::NonZeroU32};
+use std::{
+    collections::{BTreeSet, HashSet},
+    num::NonZeroU32,
+};
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use jiff::Timestamp;
@@ -118,8 +121,13 @@ impl Form for ProxyKeyForm {
 }
 
 impl ProxyKeyForm {
-    /// The checked form.
-    async fn into_spec(self, state: &AdminState) -> Result<ProxyKeySpec, ApiError> {
+    /// The checked form. Services that the key has `already` need not be there any more: whoever switches it off sends back
+    /// what was shown.
+    async fn into_spec(
+        self,
+        state: &AdminState,
+        already: &BTreeSet<ConfigId>,
+    ) -> Result<ProxyKeySpec, ApiError> {
         let Self { name, is_active, services, expires_at, .. } = self;
         let name = name.unwrap_or_default().trim().to_owned();
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
@@ -136,8 +144,11 @@ impl ProxyKeyForm {
         if services.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(ApiError::field("services", "must name a service, or be null for all"));
         }
-        for service in services.iter().flatten() {
-            if state.store().config(*service).await?.is_none() {
+        let new: Vec<_> =
+            services.iter().flatten().copied().filter(|service| !already.contains(service)).collect();
+        if !new.is_empty() {
+            let there: HashSet<_> = state.store().config_ids().await?.into_iter().collect();
+            if let Some(service) = new.iter().find(|service| !there.contains(service)) {
                 return Err(ApiError::field("services", format!("there is no proxy config {service}")));
             }
         }
@@ -219,7 +230,7 @@ pub(crate) async fn create(
     State(state): State<AdminState>,
     Body(form): Body<ProxyKeyForm>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (spec, by, store) = (form.into_spec(&state).await?, admin.change(), state.store());
+    let (spec, by, store) = (form.into_spec(&state, &BTreeSet::new()).await?, admin.change(), state.store());
     if spec.expires_at.is_some_and(|end| end <= by.at) {
         return Err(ApiError::field("expires_at", "must be in the future"));
     }
@@ -253,7 +264,9 @@ pub(crate) async fn replace(
     Body(form): Body<ProxyKeyForm>,
 ) -> Result<Json<ProxyKeyView>, ApiError> {
     let id = made_by_admin(id)?;
-    let (spec, by, store) = (form.into_spec(&state).await?, admin.change(), state.store());
+    let already = state.store().proxy_keys().await?.into_iter().find(|key| key.id == id);
+    let already = already.and_then(|key| key.spec.services).unwrap_or_default();
+    let (spec, by, store) = (form.into_spec(&state, &already).await?, admin.change(), state.store());
     let write = async move { store.replace_proxy_key(id, spec, &by).await };
     let key = state.change_all(Renewed::ProxyKeys, write).await.map_err(no_key)?;
     Ok(Json(ProxyKeyView::of(key)))

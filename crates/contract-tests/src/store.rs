@@ -51,6 +51,7 @@ macro_rules! store_contract {
             a_config_reads_back_as_it_was_written
             an_unknown_config_is_none
             configs_are_listed_newest_first_in_pages
+            the_ids_of_all_configs_are_listed
             configs_are_found_by_part_of_name_or_slug_in_either_case
             config_search_takes_wildcards_and_quotes_as_text
             configs_are_listed_by_type

@@ -63,6 +63,12 @@ pub(crate) async fn get_one(
     row.map(|row| rows::summary(&row, vault)?).transpose()
 }
 
+/// The ids of all.
+pub(crate) async fn ids(tx: &mut Session) -> Result<Vec<ConfigId>, StoreError> {
+    let found = tx.rows("SELECT id FROM proxy_configs ORDER BY id", ()).await?;
+    Ok(found.iter().map(|row| get(row, "id").map(ConfigId)).collect::<Result<_, Fault>>()?)
+}
+
 /// Every config that makes sense.
 pub(crate) async fn all(tx: &mut Session, vault: &Vault) -> Result<Vec<ProxyConfig>, StoreError> {
     let found = tx.rows("SELECT * FROM proxy_configs ORDER BY id", ()).await?;

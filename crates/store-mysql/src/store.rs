@@ -36,6 +36,10 @@ impl Store for MySqlStore {
         self.database()?.read(async |tx| configs::get_one(tx, self.vault()?, id).await).await
     }
 
+    async fn config_ids(&self) -> Result<Vec<ConfigId>, StoreError> {
+        self.database()?.read(configs::ids).await
+    }
+
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
         self.change(async |tx| configs::insert(tx, self.vault()?, &spec, by).await).await
     }

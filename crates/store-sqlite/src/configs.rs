@@ -61,6 +61,13 @@ pub(crate) fn get(
         .transpose()
 }
 
+/// The ids of all.
+pub(crate) fn ids(tx: &Transaction<'_>) -> Result<Vec<ConfigId>, StoreError> {
+    tx.prepare_cached("SELECT id FROM proxy_configs ORDER BY id")
+        .and_then(|mut select| select.query_map((), |row| row.get(0).map(ConfigId))?.collect())
+        .map_err(error::store)
+}
+
 /// Every config that makes sense.
 pub(crate) fn all(tx: &Transaction<'_>, vault: &Vault) -> Result<Vec<ProxyConfig>, StoreError> {
     tx.prepare_cached("SELECT * FROM proxy_configs ORDER BY id")

@@ -38,6 +38,10 @@ impl Store for SqliteStore {
         self.config.read(move |tx| configs::get(tx, &vault, id)).await
     }
 
+    async fn config_ids(&self) -> Result<Vec<ConfigId>, StoreError> {
+        self.config.read(configs::ids).await
+    }
+
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
         let (vault, by) = (Arc::clone(&self.vault), by.clone());
         self.change(move |tx| configs::insert(tx, &vault, spec, &by)).await

@@ -83,6 +83,29 @@ async fn a_key_that_is_switched_off_or_deleted_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_key_whose_service_was_deleted_is_switched_off_by_what_was_shown() {
+    let api = Api::start().await;
+    let admin = api.admin().await;
+    let (gone, other) = (admin.add_config("gone").await, admin.add_config("other").await);
+    let made = admin.post("/proxy-keys", json!({ "name": "team", "services": [gone, other] })).await.body;
+    let mut shown = made["proxy_key"].clone();
+    let path = format!("/proxy-keys/{}", shown["id"]);
+    admin.delete(&format!("/proxy-configs/{gone}")).await;
+
+    shown["is_active"] = json!(false);
+    let replaced = admin.put(&path, shown.clone()).await;
+
+    assert_eq!((replaced.status.as_u16(), &replaced.body), (200, &shown));
+    assert_eq!(let_in(&api, &made["key"]), None);
+    shown["services"] = json!([gone, other, 999]);
+    let refused = admin.put(&path, shown.clone()).await;
+    assert_eq!(refused.body["fields"]["services"], "there is no proxy config 999", "{}", refused.text);
+    admin.put(&path, json!({ "name": "team", "services": [other] })).await;
+    shown["services"] = json!([gone, other]);
+    assert_eq!(admin.put(&path, shown).await.status, 422, "it does not come back");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_terms_is_named() {
     let api = Api::start().await;
     let admin = api.admin().await;

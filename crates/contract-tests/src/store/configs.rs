@@ -81,6 +81,15 @@ pub async fn configs_are_listed_newest_first_in_pages(store: &dyn Store) {
     assert_eq!(seen, ["ed", "cb", "a"]);
 }
 
+pub async fn the_ids_of_all_configs_are_listed(store: &dyn Store) {
+    assert_eq!(store.config_ids().await.unwrap(), []);
+    let (a, b, c) = (insert(store, "a").await.id, insert(store, "b").await.id, insert(store, "c").await.id);
+    store.set_config_active(a, false, &change()).await.unwrap();
+    store.delete_config(b, &change()).await.unwrap();
+
+    assert_eq!(store.config_ids().await.unwrap(), [a, c]);
+}
+
 pub async fn configs_are_found_by_part_of_name_or_slug_in_either_case(store: &dyn Store) {
     for (slug, name) in [("open-ai", "First"), ("weather", "Über ОБЛАКО"), ("third", "The OpenAI-like one")]
     {

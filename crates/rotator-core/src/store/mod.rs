@@ -45,6 +45,8 @@ pub trait Store: Send + Sync {
     async fn configs(&self, query: &ConfigQuery) -> Result<Page<ConfigSummary>, StoreError>;
     /// One proxy config.
     async fn config(&self, id: ConfigId) -> Result<Option<ConfigSummary>, StoreError>;
+    /// The ids of all proxy configs, ascending.
+    async fn config_ids(&self) -> Result<Vec<ConfigId>, StoreError>;
     /// Adds a proxy config. `Conflict` when the slug is taken.
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError>;
     /// Replaces what an admin wrote. `Conflict` when the slug is taken.

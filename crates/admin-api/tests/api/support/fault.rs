@@ -124,6 +124,11 @@ impl Store for FaultyStore {
         self.inner.config(id).await
     }
 
+    async fn config_ids(&self) -> Result<Vec<ConfigId>, StoreError> {
+        self.fault("config_ids").await?;
+        self.inner.config_ids().await
+    }
+
     async fn insert_config(&self, spec: ConfigSpec, by: &Change) -> Result<ProxyConfig, StoreError> {
         self.fault("insert_config").await?;
         self.inner.insert_config(spec, by).await
