@@ -2,12 +2,13 @@
 
 mod sealed;
 
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use rotator_core::model::{ConfigOptions, TargetFields, Weight};
 use serde_json::Value;
 
 pub use sealed::Opener;
+use sealed::Text;
 
 use crate::{
     Error, Findings, Record, Tables,
@@ -34,8 +35,7 @@ pub fn from_tables(tables: &Tables, opener: &Opener) -> Result<Findings, Error> 
     let mut findings = Findings::default();
     for group in groups {
         let pool = group.get("id").and_then(|id| pools.remove(id.as_str())).unwrap_or_default();
-        let pool = pool.into_iter().map(|key| found_key(key, opener)).collect::<Result<_, _>>()?;
-        take(&mut findings, group, pool);
+        take(&mut findings, group, Pool::open(pool, opener)?);
     }
     Ok(findings)
 }
@@ -52,14 +52,11 @@ pub fn from_export(text: &str, opener: &Opener) -> Result<Findings, Error> {
         // The group's fields are in an object of their own, or beside the keys.
         let group = record(entry.get("group").unwrap_or(entry));
         let keys = ["keys", "api_keys"].into_iter().find_map(|name| entry.get(name)?.as_array());
-        let pool = keys.into_iter().flatten().map(|key| {
-            let key = match key {
-                Value::String(text) => Record::from([("key_value".into(), text.clone())]),
-                other => record(other),
-            };
-            found_key(&key, opener)
+        let keys = keys.into_iter().flatten().map(|key| match key {
+            Value::String(text) => Record::from([("key_value".into(), text.clone())]),
+            other => record(other),
         });
-        let pool = pool.collect::<Result<_, _>>()?;
+        let pool = Pool::open(keys, opener)?;
         if group.contains_key("upstreams") {
             take(&mut findings, &group, pool);
         }
@@ -90,7 +87,34 @@ fn record(object: &Value) -> Record {
     fields.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
 }
 
-fn found_key(key: &Record, opener: &Opener) -> Result<FoundKey, Error> {
+/// The keys of a group.
+#[derive(Default)]
+struct Pool {
+    keys: Vec<FoundKey>,
+    /// How many of them may be encrypted.
+    doubtful: usize,
+}
+
+impl Pool {
+    fn open<R: Borrow<Record>>(rows: impl IntoIterator<Item = R>, opener: &Opener) -> Result<Self, Error> {
+        let mut pool = Self::default();
+        for row in rows {
+            let row = row.borrow();
+            let stored = row.get("key_value").map_or("", String::as_str);
+            let text = match opener.open(stored, row.get("key_hash").map(String::as_str))? {
+                Text::Certain(text) => text,
+                Text::Doubtful(text) => {
+                    pool.doubtful += 1;
+                    text
+                }
+            };
+            pool.keys.push(found_key(row, text));
+        }
+        Ok(pool)
+    }
+}
+
+fn found_key(key: &Record, key_text: String) -> FoundKey {
     let text = |name: &str| key.get(name).map_or("", String::as_str);
     let status = text("status");
     let is_active = status.is_empty() || status == "active";
@@ -99,14 +123,10 @@ fn found_key(key: &Record, opener: &Opener) -> Result<FoundKey, Error> {
         let was = format!("{status} in gpt-load");
         note = if note.is_empty() { was } else { format!("{note} ({was})") };
     }
-    Ok(FoundKey {
-        text: opener.open(text("key_value"), key.get("key_hash").map(String::as_str))?,
-        is_active,
-        note,
-    })
+    FoundKey { text: key_text, is_active, note }
 }
 
-fn take(findings: &mut Findings, group: &Record, keys: Vec<FoundKey>) {
+fn take(findings: &mut Findings, group: &Record, pool: Pool) {
     let text = |name: &str| group.get(name).map_or("", String::as_str).trim();
     let name = if text("display_name").is_empty() { text("name") } else { text("display_name") };
     let mut leave = |why: String| findings.left_behind.push((name.to_owned(), why));
@@ -127,7 +147,13 @@ fn take(findings: &mut Findings, group: &Record, keys: Vec<FoundKey>) {
     draft.fields.slug = text("name").into();
     draft.fields.is_active = !matches!(text("enabled"), "0" | "false" | "f");
     draft.fields.options.more_targets = more_targets;
-    draft.keys = keys;
+    draft.keys = pool.keys;
+    if pool.doubtful > 0 {
+        draft.remarks.push(format!(
+            "{} of its keys may be encrypted, which nothing beside them tells: they are taken as they are",
+            pool.doubtful
+        ));
+    }
     settings(text("config"), &mut draft);
     headers(text("header_rules"), &mut draft);
     for (column, what) in [

@@ -16,6 +16,14 @@ const SALT: &[u8] = b"gpt-load-encryption-v1";
 const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(99_999);
 const TAG_LEN: usize = 16;
 
+/// The text of a key.
+pub(super) enum Text {
+    /// It is this.
+    Certain(String),
+    /// It is this if it is not encrypted. It looks as if it were, does not open, and has no digest beside it.
+    Doubtful(String),
+}
+
 /// Opens keys, if it was told how.
 pub struct Opener(Option<LessSafeKey>);
 
@@ -30,11 +38,22 @@ impl Opener {
     }
 
     /// The text of a key, encrypted or not. `hash` is the digest beside it, if there is one.
-    pub(super) fn open(&self, stored: &str, hash: Option<&str>) -> Result<String, Error> {
+    pub(super) fn open(&self, stored: &str, hash: Option<&str>) -> Result<Text, Error> {
+        let hash = hash.filter(|hash| !hash.is_empty());
         let is_plain =
             hash.and_then(bytes).is_some_and(|hash| hash == digest(&SHA256, stored.as_bytes()).as_ref());
         let bytes = bytes(stored).filter(|bytes| bytes.len() > NONCE_LEN + TAG_LEN && !is_plain);
-        let Some(mut bytes) = bytes else { return Ok(stored.to_owned()) };
+        let Some(bytes) = bytes else { return Ok(Text::Certain(stored.to_owned())) };
+        match self.decrypt(bytes) {
+            // There are keys of other APIs that look like it, and nothing says that this is not one.
+            Err(Error::Encrypted | Error::WrongKey) if hash.is_none() => {
+                Ok(Text::Doubtful(stored.to_owned()))
+            }
+            opened => opened.map(Text::Certain),
+        }
+    }
+
+    fn decrypt(&self, mut bytes: Vec<u8>) -> Result<String, Error> {
         let key = self.0.as_ref().ok_or(Error::Encrypted)?;
         let (nonce, sealed) = bytes.split_first_chunk_mut::<NONCE_LEN>().ok_or(Error::WrongKey)?;
         let plain = key

@@ -122,6 +122,26 @@ fn encrypted_keys_open_with_the_key_of_gpt_load_and_with_no_other() {
 }
 
 #[test]
+fn a_key_that_looks_encrypted_and_has_no_digest_is_taken_as_it_is_and_told() {
+    let plain = "ab".repeat(32);
+    let export = format!(
+        r#"{{"name": "a", "channel_type": "openai", "upstreams": [{{"url": "https://a.example.com"}}],
+            "keys": ["{plain}", "sk-test-1", "{SEALED}"]}}"#
+    );
+
+    let blind = from_export(&export, &closed()).unwrap();
+    let service = &blind.services[0];
+    assert_eq!(service.keys[0].secret.expose(), plain);
+    assert!(service.remarks[0].starts_with("2 of its keys may be encrypted"), "{:?}", service.remarks);
+
+    let opened = from_export(&export, &Opener::new(Some(KEY)).unwrap()).unwrap();
+    let service = &opened.services[0];
+    let texts: Vec<_> = service.keys.iter().map(|key| key.secret.expose()).collect();
+    assert_eq!(texts, [&plain, "sk-test-1", "sk-test-sealed"]);
+    assert!(service.remarks[0].starts_with("1 of its keys may be encrypted"), "{:?}", service.remarks);
+}
+
+#[test]
 fn an_export_is_read_whether_it_holds_one_group_or_several() {
     let one = r#"{"group": {"name": "a", "channel_type": "gemini", "upstreams": [{"url": "https://g.example.com"}]},
                   "keys": [{"key_value": "sk-test-1", "status": "active"}, "sk-test-2"]}"#;
