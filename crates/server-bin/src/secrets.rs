@@ -185,13 +185,12 @@ fn keep_to_ourselves(path: &Path) -> io::Result<bool> {
 
 /// Writes a file that is either there as a whole or not at all. A new one never takes the place of another process's.
 pub fn replace(path: &Path, text: &str, may_exist: bool) -> io::Result<()> {
+    // A name of its own: a process that was killed over its draft leaves it behind, and in a container the next one has
+    // the same process id.
+    let suffix = random_text(".", 8).ok_or_else(|| io::Error::other("the system gives no random bytes"))?;
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
+    draft.push(suffix.as_str());
     let draft = PathBuf::from(draft);
-    // One of our process id has ended over it: it is of no use to anybody.
-    if may_exist {
-        let _ = fs::remove_file(&draft);
-    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(OURS_ONLY).open(&draft)?;
     let written = file
         .write_all(text.as_bytes())
@@ -211,4 +210,24 @@ fn generate(variable: &Variable) -> anyhow::Result<String> {
     };
     let text = random_text(prefix, bytes).context("the system gives no random bytes")?;
     Ok(text.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_start_left_of_its_draft_stops_no_later_one() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join(FILE_NAME);
+        // In a container every process has the same id.
+        fs::write(folder.path().join(format!("{FILE_NAME}.{}", std::process::id())), "half").unwrap();
+
+        replace(&file, "whole", false).unwrap();
+
+        assert_eq!(fs::read_to_string(&file).unwrap(), "whole");
+        let taken = replace(&file, "another", false).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft of its own is left");
+    }
 }
