@@ -143,7 +143,7 @@ async fn what_a_service_refuses_is_not_counted_in_its_minute() {
         .llm("two", "openai_compatible", &upstream.url(), &["up-2"])
         .start()
         .await;
-    gateway.routes.replace_proxy_keys(&[team(|key| key.caps.per_minute = NonZeroU32::new(2))]).await;
+    let_in(&gateway, vec![team(|key| key.caps.per_minute = NonZeroU32::new(2))]).await;
 
     let mut answers = Vec::new();
     for service in ["one", "one", "one", "two", "two"] {
