@@ -10,7 +10,16 @@ export default tseslint.config(
     languageOptions: { parserOptions: { parser: tseslint.parser } },
     rules: {
       // What a person reads comes from the locale files.
-      "vue/no-bare-strings-in-template": ["error", { allowlist: ["·", "/", "–", "—", "×", "{", "}", "(", ")", ":", ",", "…", "%", "→"] }],
+      "vue/no-bare-strings-in-template": ["error", {
+        allowlist: ["·", "/", "–", "—", "×", "{", "}", "(", ")", ":", ",", "…", "%", "→"],
+        attributes: {
+          "/.+/": ["title", "aria-label", "aria-placeholder", "aria-roledescription", "aria-valuetext"],
+          input: ["placeholder"],
+          img: ["alt"],
+          // Components of ours, and of the library.
+          "/^[A-Z]/": ["label", "placeholder", "text", "content"],
+        },
+      }],
       "vue/no-v-html": "error",
       "vue/block-order": ["error", { order: ["script", "template", "style"] }],
       "vue/component-api-style": ["error", ["script-setup"]],

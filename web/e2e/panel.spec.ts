@@ -88,13 +88,36 @@ test("an operator's first hour", async ({ page }) => {
   await page.getByRole("menuitem", { name: "Reveal" }).click();
   await page.getByRole("dialog").getByLabel("Password").fill(PASSWORD);
   await page.getByRole("dialog").getByRole("button", { name: "Reveal" }).click();
-  expect(`Bearer ${await page.getByTestId("revealed").textContent()}`).toBe(first);
+  expect(`Bearer ${await page.getByTestId("secret").textContent()}`).toBe(first);
   await isFit(page);
   await page.getByRole("dialog").getByRole("button", { name: "Close", exact: true }).last().click();
 
   await used.getByRole("switch").press("Space");
   await expect(page.getByTestId("state-disabled")).toContainText("1");
   for (let turn = 0; turn < 3; turn++) expect(await call("/llm/openai/v1/chat/completions")).not.toBe(first);
+
+  await page.getByRole("checkbox", { name: "Select all on this page" }).locator("..").click();
+  await page.getByTestId("select-total").click();
+  await expect(page.getByText("1,000 keys selected")).toBeVisible();
+  await page.getByTestId("bulk-enable").click();
+  await expect(page.getByTestId("job")).toContainText("1,000 done");
+  await expect(page.getByTestId("state-disabled")).toContainText("0");
+  await page.getByTestId("test-all").click();
+  await page.reload();
+  await expect(page.getByTestId("job")).toContainText("running");
+  await page.getByTestId("job").getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByTestId("job")).toContainText("cancelled");
+  await page.getByTestId("job").getByRole("button", { name: "Close" }).click();
+
+  const search = page.getByLabel("Note, or a whole key");
+  await search.fill("no such note");
+  await search.press("Enter");
+  await expect(page.getByRole("heading", { name: "No key like that" })).toBeVisible();
+  await page.getByRole("button", { name: "Export keys" }).click();
+  await expect(page.getByRole("dialog")).toContainText("What a search finds cannot be exported");
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+  await search.fill("");
+  await search.press("Enter");
 
   const second = page.getByRole("row").nth(2);
   await second.locator(".el-checkbox").click();
@@ -129,12 +152,12 @@ test("an operator's first hour", async ({ page }) => {
   await isFit(page);
   await shot(page, "proxy-key-editor");
   await page.getByTestId("save-proxy-key").click();
-  const made = (await page.getByTestId("made-key").textContent()) ?? "";
+  const made = (await page.getByTestId("secret").textContent()) ?? "";
   await isFit(page);
   await page.getByTestId("made-close").click();
-  await expect(page.getByText("1 requests/min")).toBeVisible();
+  await expect(page.getByText("1 request/min")).toBeVisible();
   // It is there until the dialog has faded away.
-  await expect(page.getByTestId("made-key")).toHaveCount(0);
+  await expect(page.getByTestId("secret")).toHaveCount(0);
   expect(await page.content()).not.toContain(made);
   await call("/llm/openai/v1/chat/completions", made);
   expect(await statusOf("/llm/openai/v1/chat/completions", made)).toBe(429);
@@ -143,7 +166,7 @@ test("an operator's first hour", async ({ page }) => {
   await page.getByRole("button", { name: "Delete: a team" }).click();
   await page.getByRole("dialog").getByRole("textbox").fill("a team");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByText("1 requests/min")).toBeHidden();
+  await expect(page.getByText("1 request/min")).toBeHidden();
   expect(await statusOf("/llm/openai/v1/chat/completions", made)).toBe(401);
 
   for (const [link, name] of [["Connect", "connect"], ["Audit log", "audit"], ["Overview", "overview"], ["Services", "services"]] as const) {

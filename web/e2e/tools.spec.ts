@@ -60,6 +60,16 @@ test("an operator's tools", async ({ page }) => {
   await page.getByTestId("add-rule").click();
   await page.locator("#rule-0-name").fill("out of credit");
   await page.locator("#rule-0-status").fill("402");
+  await page.getByTestId("add-rule").click();
+  await page.locator("#rule-1-name").fill("bad key");
+  await page.locator("#rule-1-status").fill("403");
+  await page.getByRole("button", { name: "Move up: bad key" }).click();
+  await expect(page.locator("#rule-0-status")).toHaveValue("403");
+  await page.locator("#rule-1-status").press("End");
+  await page.locator("#rule-1-status").pressSequentially("\n429");
+  await expect(page.locator("#rule-1-status")).toHaveValue("402\n429");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Go on writing" }).click();
   await page.locator("#tested-status").fill("402");
   await page.getByTestId("test-rules").click();
   await expect(page.getByTestId("verdict")).toContainText("Rule: out of credit");
@@ -76,8 +86,9 @@ test("an operator's tools", async ({ page }) => {
   await page.getByTestId("save-service").click();
   await expect(page.getByText("OpenAI is saved.")).toBeVisible();
   await edit(page);
-  await expect(page.locator("#rule-0-name")).toHaveValue("out of credit");
-  await expect(page.locator("#rule-0-status")).toHaveValue("402");
+  await expect(page.locator("#rule-0-status")).toHaveValue("403");
+  await expect(page.locator("#rule-1-name")).toHaveValue("out of credit");
+  await expect(page.locator("#rule-1-status")).toHaveValue("402\n429");
   await expect(page.getByLabel("The API hears: mine")).toHaveValue("gpt-5");
   await page.getByRole("button", { name: "Delete: https://eu.api.example.com/v1" }).click();
   await page.getByTestId("save-service").click();

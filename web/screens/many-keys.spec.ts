@@ -1,7 +1,7 @@
-import { expect, test } from "@playwright/test";
+import { expect, type Page, test } from "@playwright/test";
 import { PASSWORD, start, type World } from "../e2e/server";
 
-/** What 100 000 keys of one service cost whoever looks at them. It tells numbers, and asserts none. */
+/** What 100 000 keys of one service cost whoever looks at them, and what a change of the page does. It tells numbers, and asserts none. */
 const KEYS = Number(process.env.KEYS ?? 100_000);
 
 let world: World;
@@ -69,4 +69,42 @@ test(`${KEYS} keys`, async ({ page }) => {
   await page.getByRole("button", { name: "Next page" }).click();
   await page.getByText(/^51–100 of/).waitFor();
   console.log(`next page: ${Date.now() - turned} ms`);
+});
+
+/** From a click in the menu until the heading of the new page is painted, in milliseconds. */
+function goTo(page: Page, href: string): Promise<number> {
+  return page.evaluate(async (path) => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const before = document.querySelector("main h1");
+    const link = document.querySelector<HTMLAnchorElement>(`nav a[href="${path}"]`);
+    if (!link) throw new Error(`nothing leads to ${path}`);
+    const began = performance.now();
+    link.click();
+    for (let heading = before; heading === before || heading === null; heading = document.querySelector("main h1")) await frame();
+    // The frame after the one that has it begins when that is painted.
+    await frame();
+    return performance.now() - began;
+  }, href);
+}
+
+test("a change of the page", async ({ page }) => {
+  await page.goto(`${world.url}/settings`);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("navigation")).toBeVisible();
+  const paths = await page.locator("nav a").evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? ""));
+  for (const when of ["for the first time, at once", "for the first time, after a moment", "once more"]) {
+    if (when !== "once more") {
+      await page.reload();
+      await expect(page.getByRole("navigation")).toBeVisible();
+    }
+    if (!when.endsWith("at once")) await page.waitForLoadState("networkidle");
+    const times: [string, number][] = [];
+    for (const path of paths.filter((path) => path !== "/settings").concat("/settings")) {
+      times.push([path, await goTo(page, path)]);
+      if (!when.endsWith("at once")) await page.waitForTimeout(300);
+    }
+    const [slowest] = [...times].sort(([, one], [, other]) => other - one);
+    console.log(`a click until the heading is painted, ${when}: ${times.map(([path, time]) => `${path} ${time.toFixed(0)} ms`).join(", ")}; slowest: ${slowest?.[0]}, ${slowest?.[1].toFixed(0)} ms`);
+  }
 });

@@ -20,6 +20,7 @@ const PAGES: { name: string; path: string; small?: boolean; prepare?: (page: Pag
   { name: "instances", path: "/instances", small: true },
   { name: "settings", path: "/settings", small: true },
   { name: "reference", path: "/reference" },
+  { name: "nowhere", path: "/nowhere" },
 ];
 const FOLDER = process.env.SCREENSHOTS ?? "../target/screenshots";
 

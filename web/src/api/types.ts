@@ -9,7 +9,6 @@ export type KeyState = ApiKey["state"];
 export type KeyCounts = Schemas["KeyCounts"];
 export type KeyPatch = Schemas["KeyPatch"];
 export type KeyBatchReport = Schemas["KeyBatchReport"];
-export type TestReport = Schemas["TestReport"];
 export type Job = Schemas["Job"];
 export type NewJob = Schemas["NewJob"];
 export type JobAction = Schemas["JobAction"];

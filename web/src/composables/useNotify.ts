@@ -10,6 +10,10 @@ export function useNotify() {
     ElMessage({ type: "success", message, grouping: true });
   }
 
+  function failed(message: string) {
+    ElMessage({ type: "error", message, duration: 6000, showClose: true, grouping: true });
+  }
+
   /** Does something; what goes wrong is said. Resolves to whether it went well. */
   async function attempt(action: () => Promise<unknown>): Promise<boolean> {
     try {
@@ -17,10 +21,10 @@ export function useNotify() {
       return true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      ElMessage({ type: "error", message: textOf(error), duration: 6000, showClose: true, grouping: true });
+      failed(textOf(error));
       return false;
     }
   }
 
-  return { done, attempt };
+  return { done, failed, attempt };
 }

@@ -7,19 +7,24 @@ const PAUSE = 2000;
 export function useTail(look: () => Promise<unknown>) {
   const isLive = ref(false);
   let timer = 0;
+  /** Of how many loops this is the last: one that waits for its look when another begins ends with it. */
+  let latest = 0;
 
-  async function next() {
-    await look();
-    if (isLive.value) timer = window.setTimeout(next, PAUSE);
+  async function next(loop: number) {
+    // Nobody looks at a page behind others.
+    if (!document.hidden) await look();
+    if (loop === latest) timer = window.setTimeout(next, PAUSE, loop);
+  }
+
+  function stop() {
+    latest++;
+    window.clearTimeout(timer);
   }
 
   watch(isLive, (live) => {
-    window.clearTimeout(timer);
-    if (live) void next();
+    stop();
+    if (live) void next(latest);
   });
-  onScopeDispose(() => {
-    isLive.value = false;
-    window.clearTimeout(timer);
-  });
+  onScopeDispose(stop);
   return isLive;
 }

@@ -1,4 +1,6 @@
+import { shallowRef } from "vue";
 import { createI18n } from "vue-i18n";
+import { type Catalogue, speaker } from "@/lib/serverText";
 import type en from "./en.json";
 
 export type Messages = typeof en;
@@ -24,10 +26,19 @@ const TEXTS: Record<Locale, () => Promise<{ default: Messages }>> = {
   "zh-CN": () => import("./zh-CN.json"),
 };
 
+/** What the server says, by language; it speaks English itself. */
+const SERVER_TEXTS: Record<Locale, () => Promise<{ default: Catalogue }>> = {
+  en: async () => ({ default: {} }),
+  "zh-CN": () => import("./server.zh-CN.json"),
+};
+
+/** Says a sentence of the server in the language that is spoken now. */
+export const serverTexts = shallowRef(speaker({}));
+
 /** Goes over to a language, whose texts are loaded when it is first spoken. */
 export async function speak(locale: Locale) {
-  if (!i18n.global.availableLocales.includes(locale)) {
-    i18n.global.setLocaleMessage(locale, (await TEXTS[locale]()).default);
-  }
+  const [texts, server] = await Promise.all([TEXTS[locale](), SERVER_TEXTS[locale]()]);
+  i18n.global.setLocaleMessage(locale, texts.default);
+  serverTexts.value = speaker(server.default);
   i18n.global.locale.value = locale;
 }

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import en from "./en.json";
+import server from "./server.zh-CN.json";
 import zh from "./zh-CN.json";
 
 type Tree = { [key: string]: string | Tree };
@@ -23,6 +24,11 @@ it("a text has the same gaps in both languages", () => {
   for (const [key, text] of texts(en)) {
     expect(placeholders(chinese.get(key) ?? ""), key).toEqual(placeholders(text));
   }
+});
+
+it("a sentence of the server has the same gaps in Chinese", () => {
+  const gaps = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const [sentence, said] of Object.entries(server)) expect(gaps(said), sentence).toEqual(gaps(sentence));
 });
 
 it("no text is empty", () => {

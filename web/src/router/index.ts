@@ -36,9 +36,27 @@ export const router = createRouter({
   ],
 });
 
+/** The page that was loaded anew because the code of another was gone. */
+const RELOADED_FOR = "akr.reloadedFor";
+
+// After an upgrade the code of pages that were not open yet is gone. The server's new panel knows the address: once, so that
+// a page that is broken is not loaded for ever.
+router.onError(async (_, to) => {
+  if (sessionStorage.getItem(RELOADED_FOR) === to.fullPath) return;
+  const answer = await window.fetch(to.fullPath, { method: "HEAD" }).catch(() => null);
+  if (!answer?.ok) return;
+  sessionStorage.setItem(RELOADED_FOR, to.fullPath);
+  window.location.assign(to.fullPath);
+});
+router.afterEach((_to, _from, failure) => {
+  if (!failure) sessionStorage.removeItem(RELOADED_FOR);
+});
+
 router.beforeEach(async (to) => {
   const session = useSession();
   await session.restore();
+  // Nobody knows yet where it may go: `App.vue` says why, and asks again.
+  if (session.outage) return false;
   if (!to.meta.isPublic && !session.isSignedIn) {
     return { name: "login", query: to.fullPath === "/" ? {} : { next: to.fullPath } };
   }

@@ -47,10 +47,11 @@ export const usePlayground = defineStore("playground", () => {
     }
   }
 
-  /** What the log says of a request, which is there a moment after its end; null when it is not found among the latest. */
-  async function recordOf(id: string, config_id: number): Promise<LoggedRequest | null> {
+  /** What the log says of a request, which is there a moment after its end; null when it is not found among the latest, or not wanted any more. */
+  async function recordOf(id: string, config_id: number, isWanted: () => boolean): Promise<LoggedRequest | null> {
     for (let tries = 0; tries < TRIES; tries++) {
       if (tries > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      if (!isWanted()) break;
       const { items } = await unwrap(api.GET("/api/admin/requests", { params: { query: { config_id, limit: LATEST } } }));
       const found = items.find((request) => request.request_id === id);
       if (found) return found;

@@ -33,9 +33,19 @@ export const useServices = defineStore("services", () => {
     return keep(await unwrap(api.PUT("/api/admin/proxy-configs/{id}", { params: { path: { id } }, body })));
   }
 
-  async function setActive(id: number, is_active: boolean): Promise<Service> {
-    const params = { path: { id } };
-    return keep(await unwrap(api.PUT("/api/admin/proxy-configs/{id}/status", { params, body: { is_active } })));
+  /** Shows the service as it is to be at once, and as it was if that is refused. */
+  async function setActive(id: number, is_active: boolean) {
+    const show = (now: boolean) => {
+      const known = items.value.find((service) => service.id === id);
+      if (known) keep({ ...known, is_active: now });
+    };
+    show(is_active);
+    try {
+      keep(await unwrap(api.PUT("/api/admin/proxy-configs/{id}/status", { params: { path: { id } }, body: { is_active } })));
+    } catch (error) {
+      show(!is_active);
+      throw error;
+    }
   }
 
   async function remove(id: number) {

@@ -1,6 +1,7 @@
 import { defineStore } from "pinia";
-import { computed, ref } from "vue";
+import { computed, ref, shallowRef } from "vue";
 import { api, session as lent, unwrap } from "@/api/client";
+import { Problem } from "@/api/problem";
 
 /** Says that there may be a session, so that a stranger's first visit asks for none. The session itself is in a cookie. */
 const HINT = "akr.session";
@@ -9,6 +10,8 @@ const HINT = "akr.session";
 export const useSession = defineStore("session", () => {
   const username = ref<string | null>(null);
   const hasEnded = ref(false);
+  /** Why it cannot be said who is signed in. */
+  const outage = shallowRef<Problem | null>(null);
   let isRestored = false;
 
   function begin(name: string, csrfToken: string) {
@@ -38,14 +41,21 @@ export const useSession = defineStore("session", () => {
   /** Goes on with the session of an earlier visit, if there is one. */
   async function restore() {
     if (isRestored) return;
-    isRestored = true;
-    if (localStorage.getItem(HINT) === null) return;
+    outage.value = null;
     try {
-      const current = await unwrap(api.GET("/api/admin/session"));
-      begin(current.username, current.csrf_token);
-    } catch {
-      forget();
+      if (localStorage.getItem(HINT) !== null) {
+        const current = await unwrap(api.GET("/api/admin/session"));
+        begin(current.username, current.csrf_token);
+      }
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      // A 401 has ended the session, and its hint with it. Whatever else went wrong says nothing of the session.
+      if (localStorage.getItem(HINT) !== null) {
+        outage.value = error;
+        return;
+      }
     }
+    isRestored = true;
   }
 
   async function signOut() {
@@ -56,5 +66,5 @@ export const useSession = defineStore("session", () => {
     }
   }
 
-  return { username, hasEnded, isSignedIn: computed(() => username.value !== null), signIn, restore, signOut };
+  return { username, hasEnded, outage, isSignedIn: computed(() => username.value !== null), signIn, restore, signOut };
 });

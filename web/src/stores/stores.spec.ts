@@ -3,6 +3,7 @@ import { setupServer } from "msw/node";
 import { createPinia, setActivePinia } from "pinia";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Problem } from "@/api/problem";
+import { useAppConfig } from "./appConfig";
 import { useKeys } from "./keys";
 import { useRequests } from "./requests";
 import { useServices } from "./services";
@@ -51,6 +52,25 @@ describe("session", () => {
     expect(useSession().isSignedIn).toBe(false);
   });
 
+  it("of an earlier visit outlasts an outage, and nothing but the server's word ends it", async () => {
+    let answer = () => HttpResponse.json({ code: "unavailable", error: "no", request_id: "r" }, { status: 503 });
+    server.use(http.get(`${BASE}/session`, () => answer()));
+    localStorage.setItem("akr.session", "1");
+    const session = useSession();
+
+    await session.restore();
+    expect([session.isSignedIn, session.outage?.code]).toEqual([false, "unavailable"]);
+
+    answer = () => HttpResponse.json({ username: "admin", csrf_token: "csrf-2" } as never);
+    await session.restore();
+    expect([session.isSignedIn, session.outage]).toEqual([true, null]);
+
+    setActivePinia(createPinia());
+    answer = () => HttpResponse.json({ code: "unauthenticated", error: "no", request_id: "r" }, { status: 401 });
+    await useSession().restore();
+    expect([useSession().isSignedIn, useSession().outage, localStorage.getItem("akr.session")]).toEqual([false, null, null]);
+  });
+
   it("ends when the server no longer knows it, and says so", async () => {
     server.use(login, http.get(`${BASE}/proxy-configs`, () => HttpResponse.json({ code: "unauthenticated", error: "no", request_id: "r" }, { status: 401 })));
     const session = useSession();
@@ -89,7 +109,7 @@ describe("keys", () => {
     const progress: number[] = [];
     const all = Array.from({ length: 4500 }, (_, index) => `sk-${index}`);
 
-    const report = await useKeys().add(1, all, undefined, (done) => progress.push(done) > 0);
+    const report = await useKeys().add(1, all, undefined, ({ done }) => progress.push(done) > 0);
 
     expect([sizes, progress]).toEqual([[2000, 2000, 500], [2000, 4000, 4500]]);
     expect(report).toMatchObject({ added: 4494, skipped: 3 });
@@ -133,7 +153,7 @@ describe("keys", () => {
     server.use(
       http.get(`${BASE}/proxy-configs/1/keys`, ({ request }) => {
         const cursor = new URL(request.url).searchParams.get("cursor");
-        return HttpResponse.json({ items: [], total: 100, next_cursor: cursor === null ? "second" : null });
+        return HttpResponse.json({ items: [{ id: 1 }], total: 100, next_cursor: cursor === null ? "second" : null });
       }),
     );
     const keys = useKeys();
@@ -145,9 +165,113 @@ describe("keys", () => {
     await keys.load(1, {});
     expect([keys.page, keys.next]).toEqual([0, "second"]);
   });
+
+  it("are those of the page before when a whole last page is deleted", async () => {
+    server.use(
+      http.get(`${BASE}/proxy-configs/1/keys`, ({ request }) => {
+        const isSecond = new URL(request.url).searchParams.has("cursor");
+        return HttpResponse.json({ items: isSecond ? [] : [{ id: 1 }], total: 1, next_cursor: null });
+      }),
+    );
+    const keys = useKeys();
+    keys.next = "second";
+    keys.toNext();
+    await keys.load(1, {});
+    expect([keys.page, keys.items.length]).toEqual([0, 1]);
+  });
+
+  it("are found on all pages", async () => {
+    server.use(
+      http.get(`${BASE}/proxy-configs/1/keys`, ({ request }) => {
+        const { searchParams } = new URL(request.url);
+        expect(searchParams.get("q")).toBe("a note");
+        const isFirst = searchParams.get("cursor") === null;
+        return HttpResponse.json({ items: [{ id: isFirst ? 1 : 2 }], total: 2, next_cursor: isFirst ? "second" : null });
+      }),
+    );
+    expect(await useKeys().idsOf(1, { q: "a note" })).toEqual([1, 2]);
+  });
+
+  it("are never exported by a search, which the server does not know", async () => {
+    await expect(useKeys().exportCsv(1, "a password", { q: "one" })).rejects.toThrow(TypeError);
+  });
+
+  it("are switched at once, and back when that is refused", async () => {
+    server.use(
+      http.get(`${BASE}/proxy-configs/1/keys`, () => HttpResponse.json({ items: [{ id: 7, is_active: true }], total: 1, next_cursor: null })),
+      http.patch(`${BASE}/keys/7`, () => HttpResponse.json({ code: "unavailable", error: "no", request_id: "r" }, { status: 503 })),
+    );
+    const keys = useKeys();
+    await keys.load(1, {});
+
+    const refused = problemOf(keys.setActive(7, false));
+    expect(keys.items[0]?.is_active).toBe(false);
+    expect((await refused).code).toBe("unavailable");
+    expect(keys.items[0]?.is_active).toBe(true);
+  });
+});
+
+describe("the address for clients", () => {
+  it("is the reader's own where the server knows but one of its machine", async () => {
+    let told = "http://localhost:8000";
+    server.use(http.get(`${BASE}/app-config`, () => HttpResponse.json({ proxy_public_base_url: told })));
+    await useAppConfig().load();
+    expect(useAppConfig().addressOf({ config_type: "LLM", slug: "a" })).toBe("http://panel.test/llm/a");
+
+    setActivePinia(createPinia());
+    told = "https://keys.example.com";
+    await useAppConfig().load();
+    expect(useAppConfig().baseUrl).toBe("https://keys.example.com");
+  });
 });
 
 describe("requests", () => {
+  const row = (id: number) => ({ request_id: `r${id}`, cursor: `after-${id}` });
+  const rows = (from: number, count: number) => Array.from({ length: count }, (_, index) => row(from - index));
+
+  /** A log whose newest request is `newest`, asked as the server is. */
+  function log(newest: () => number) {
+    return http.get(`${BASE}/requests`, ({ request }) => {
+      const query = new URL(request.url).searchParams;
+      const top = query.has("cursor") ? Number(query.get("cursor")?.slice("after-".length)) - 1 : newest();
+      const items = rows(top, Math.min(Number(query.get("limit")), top));
+      return HttpResponse.json({ items, next_cursor: items.at(-1)?.request_id === "r1" ? null : (items.at(-1)?.cursor ?? null) });
+    });
+  }
+
+  it("that come are put above those that were asked for, which stay", async () => {
+    let newest = 120;
+    server.use(log(() => newest));
+    const requests = useRequests();
+    await requests.load({});
+    newest = 122;
+    await Promise.all([requests.more({}), requests.look({})]);
+    await requests.look({});
+
+    expect(requests.items.map((request) => request.request_id)).toEqual(rows(122, 102).map((request) => request.request_id));
+    await requests.more({});
+    expect([requests.items.length, requests.cursor]).toEqual([122, null]);
+  });
+
+  it("that come in numbers take the place of what is there, with nothing left out below them", async () => {
+    let newest = 60;
+    server.use(log(() => newest));
+    const requests = useRequests();
+    await requests.load({});
+    newest = 300;
+    await requests.look({});
+    expect([requests.items.length, requests.items[0]?.request_id, requests.cursor]).toEqual([50, "r300", "after-251"]);
+  });
+
+  it("that are watched for long do not become ever more", async () => {
+    let newest = 50;
+    server.use(log(() => newest));
+    const requests = useRequests();
+    await requests.load({});
+    for (; newest < 600; newest += 40) await requests.look({});
+    expect([requests.items.length, requests.cursor]).toEqual([500, requests.items.at(-1)?.cursor]);
+  });
+
   it("are looked for on through pieces in which there are none", async () => {
     server.use(
       http.get(`${BASE}/requests`, ({ request }) => {
