@@ -21,6 +21,7 @@ use rotator_core::{
 };
 #[cfg(feature = "enterprise")]
 use store_mysql::MySqlStore;
+pub use store_sqlite::CopiedKeys;
 use store_sqlite::{Error, OpenOptions, SqliteStore};
 
 use crate::config::{CacheKind, ConfigError, Database, DatabaseKind, Redis};
@@ -207,18 +208,6 @@ impl OpenStore {
         }
     }
 
-    /// Copies the database into a new file.
-    pub async fn backup(&self, to: &Path) -> anyhow::Result<()> {
-        match self {
-            Self::Sqlite(store) => Ok(store.backup(to).await?),
-            #[cfg(feature = "enterprise")]
-            Self::MySql(_) => anyhow::bail!(
-                "backup copies a SQLite file, and the data are in MySQL; use `mysqldump --single-transaction`, and keep \
-                 ENCRYPTION_KEY (or JWT_SECRET in its place) too"
-            ),
-        }
-    }
-
     /// Finishes what is under way and closes the database.
     pub async fn close(&self) {
         match self {
@@ -242,6 +231,17 @@ impl Awaited {
     pub async fn open(&self, _: KeyEncryptionKeys, _: Timestamp) -> anyhow::Result<OpenReport> {
         match *self {}
     }
+}
+
+/// Copies a database into a new file, as it is: it may be of an older version, and in use by it.
+pub async fn copy(database: &Database, to: &Path) -> anyhow::Result<CopiedKeys> {
+    if let DatabaseKind::MySql(..) = database.kind {
+        anyhow::bail!(
+            "backup copies a SQLite file, and the data are in MySQL; use `mysqldump --single-transaction`, and keep \
+             ENCRYPTION_KEY (or JWT_SECRET in its place) too"
+        );
+    }
+    SqliteStore::copy(database.path.clone(), to.to_owned()).await.map_err(blame)
 }
 
 /// Those of these tables that another program's database has.

@@ -45,10 +45,7 @@ mod tests;
 mod transfer;
 mod writer;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use rotator_core::{
     store::{OpenReport, StoreError},
@@ -61,7 +58,7 @@ use database::Database;
 pub use error::Error;
 pub use foreign::read_foreign;
 use instances::Instances;
-pub use open::OpenOptions;
+pub use open::{CopiedKeys, OpenOptions};
 use requests::Pending;
 
 /// Durable data in two SQLite files.
@@ -98,12 +95,10 @@ impl SqliteStore {
         self.config.write(rewrap).await
     }
 
-    /// Copies the config database into a new file that only its owner may read, while the store is in use. The keys
-    /// in it stay sealed; it opens with the same key-encryption key. The request log is not part of it.
-    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
-        let path = to.to_owned();
-        let copied = self.config.readers.run(move |conn| Ok(backup::copy(conn, &path))).await;
-        copied.map_err(|_| Error::Closed)?.map_err(|source| Error::Copy { to: to.into(), source })
+    /// Copies a config database into a new file that only its owner may read, whether a server uses it or not. Of
+    /// whichever version it is, it stays as it is, and so do the keys in it. The request log is not part of it.
+    pub async fn copy(path: PathBuf, to: PathBuf) -> Result<CopiedKeys, Error> {
+        spawn_blocking(move || open::copy(path, &to)).await.map_err(|_| Error::Closed)?
     }
 
     /// Finishes what is under way and closes the files with empty write-ahead logs. Calls after it fail.

@@ -16,7 +16,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
 use crate::{
-    SqliteStore, adopt,
+    SqliteStore, adopt, backup,
     connection::{self, Kind, PATIENCE},
     data_key,
     database::Database,
@@ -60,6 +60,31 @@ pub(crate) fn open(mut options: OpenOptions) -> Result<(SqliteStore, OpenReport)
     prepare_log(&mut log, options.reset_tables, options.now).map_err(|fault| fault.at(&log_path))?;
 
     Ok((start(path, conn, log, vault)?, report))
+}
+
+/// How the keys in a copy are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopiedKeys {
+    /// Sealed: it opens with the same key-encryption key.
+    Sealed,
+    /// In plain text, as the old project keeps them.
+    Plain,
+}
+
+/// Copies a config database as it is. Blocks.
+pub(crate) fn copy(path: PathBuf, to: &Path) -> Result<CopiedKeys, Error> {
+    let path = std::path::absolute(&path).map_err(|source| Error::File { path, source })?;
+    let open = || {
+        let mut conn = connection::open_reader(&path)?;
+        let tx = conn.transaction()?;
+        let is_old_project = adopt::is_old_project(&tx)?;
+        refuse_foreign(&tx, is_old_project)?;
+        drop(tx);
+        Ok((conn, if is_old_project { CopiedKeys::Plain } else { CopiedKeys::Sealed }))
+    };
+    let (conn, keys) = open().map_err(|fault: Fault| fault.at(&path))?;
+    backup::copy(&conn, to).map_err(|source| Error::Copy { to: to.into(), source })?;
+    Ok(keys)
 }
 
 /// Puts the connections that write to work.

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use anyhow::ensure;
-use rotator_core::store::OpenReport;
 use tokio::runtime::Builder;
 
 use super::{load, print};
 use crate::{
-    backends::OpenStore,
+    backends::{self, CopiedKeys, OpenStore},
     clock,
     config::{Config, Database, DatabaseKind, Inputs},
 };
@@ -22,7 +21,7 @@ pub(super) fn rekey(inputs: &Inputs) -> anyhow::Result<()> {
         secrets.rotate_encryption_key()?;
     }
     let (config, secrets) = load(inputs)?;
-    let rewrapped = with_store(config, async |_, report| Ok(report.rewrapped))?;
+    let rewrapped = rewrap(config)?;
     secrets.forget_previous_key()?;
     print(if rewrapped {
         "The stored keys are protected by the new ENCRYPTION_KEY now; ENCRYPTION_KEY_PREVIOUS is not needed any more."
@@ -31,17 +30,23 @@ pub(super) fn rekey(inputs: &Inputs) -> anyhow::Result<()> {
     })
 }
 
-/// Copies the database into a new file.
+/// Copies the database into a new file, as it is: the way back from a newer version is the copy made before.
 pub(super) fn backup(inputs: &Inputs, to: &Path) -> anyhow::Result<()> {
     let (config, secrets) = load(inputs)?;
     must_exist(&config.database)?;
-    with_store(config, async |store, _| store.backup(to).await)?;
-    let made =
-        secrets.file.map_or_else(String::new, |file| format!(" (generated ones are in {})", file.display()));
-    print(&format!(
-        "Copied to {}. The keys in it stay encrypted: keep ENCRYPTION_KEY too{made}.",
-        to.display()
-    ))
+    let keys = block_on(backends::copy(&config.database, to))??;
+    let to = to.display();
+    print(&match keys {
+        CopiedKeys::Sealed => {
+            let made = secrets
+                .file
+                .map_or_else(String::new, |file| format!(" (generated ones are in {})", file.display()));
+            format!("Copied to {to}. The keys in it stay encrypted: keep ENCRYPTION_KEY too{made}.")
+        }
+        CopiedKeys::Plain => {
+            format!("Copied to {to}. It is of the old project: the keys in it are NOT encrypted.")
+        }
+    })
 }
 
 /// Opening makes a database where there is none, which is not what anybody asked for here.
@@ -52,16 +57,17 @@ fn must_exist(database: &Database) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn with_store<T>(
-    config: Config,
-    work: impl AsyncFnOnce(&OpenStore, &OpenReport) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
+/// Opens the database, which protects the data key by the key-encryption key that is set. Whether it was not yet.
+fn rewrap(config: Config) -> anyhow::Result<bool> {
     // A server may be using the tables: whatever RESET_DB_TABLES says is for its start.
     let database = Database { reset: false, ..config.database };
-    Builder::new_current_thread().enable_all().build()?.block_on(async {
+    block_on(async {
         let (store, report) = OpenStore::open(&database, config.access.encryption, clock::now()).await?;
-        let result = work(&store, &report).await;
         store.close().await;
-        result
-    })
+        Ok(report.rewrapped)
+    })?
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
