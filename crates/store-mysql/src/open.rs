@@ -100,12 +100,7 @@ async fn look(server: &Server, keys: &KeyEncryptionKeys) -> Result<Option<Vault>
 async fn prepare(options: &OpenOptions) -> Result<(Vault, OpenReport), Fault> {
     let mut conn = connect(&options.server).await?;
     let prepared = async {
-        // MySQL 8 remembers for a day how things were; MariaDB does not know the word.
-        conn.run(
-            "SET /*!80000 SESSION information_schema_stats_expiry = 0, */ SESSION innodb_lock_wait_timeout = 50,
-                 SESSION lock_wait_timeout = 60",
-        )
-        .await?;
+        conn.run("SET SESSION innodb_lock_wait_timeout = 50, SESSION lock_wait_timeout = 60").await?;
         refuse_old(&mut conn).await?;
         lock(&mut conn).await?;
         bring_up_to_date(&mut conn, options).await
