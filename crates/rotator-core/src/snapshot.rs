@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -14,21 +15,28 @@ use crate::{
     vault::{KeyEncryptionKey, KeyEncryptionKeys, Row, Unlocked, Vault, VaultError},
 };
 
-/// What requests are served by.
+/// What requests are served by, as a store has it.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The store's revision that it is of.
+    pub revision: u64,
+    /// Every config with its keys.
+    pub sources: Vec<RouteSource>,
+    /// The proxy keys of admins.
+    pub proxy_keys: Vec<ProxyKey>,
+    /// What tokens cost; `None` when what is stored makes no sense. No service depends on it.
+    pub prices: Option<Vec<PriceRow>>,
+}
+
+/// A reading to keep.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Where it comes from: the database, as operators are told of it.
     pub database: String,
-    /// The store's revision that it is of.
-    pub revision: u64,
     /// When it was read.
     pub taken_at: Timestamp,
-    /// Every config, with the keys that a person wants used.
-    pub sources: Vec<RouteSource>,
-    /// The proxy keys of admins.
-    pub proxy_keys: Vec<ProxyKey>,
-    /// What tokens cost.
-    pub prices: Vec<PriceRow>,
+    /// What was read. Of the keys, those that a person wants used are kept.
+    pub reading: Reading,
 }
 
 /// Seals snapshots, one after the other.
@@ -62,7 +70,7 @@ struct Kept {
     taken_at: Timestamp,
     configs: Vec<KeptConfig>,
     proxy_keys: Vec<ProxyKey>,
-    prices: Vec<PriceRow>,
+    prices: Option<Vec<PriceRow>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,14 +91,33 @@ struct KeptKey {
     created_at: Timestamp,
 }
 
+impl Reading {
+    /// Reads everything. `revision` is the store's from before: what is written meanwhile makes the reading newer than it
+    /// says, and never older.
+    pub async fn of(store: &dyn Store, revision: u64) -> Result<Self, StoreError> {
+        let sources = store.route_sources().await?;
+        let proxy_keys = store.proxy_keys().await?;
+        Ok(Self { revision, sources, proxy_keys, prices: prices(store).await? })
+    }
+}
+
+/// What tokens cost; `None` when what is stored makes no sense.
+pub(crate) async fn prices(store: &dyn Store) -> Result<Option<Vec<PriceRow>>, StoreError> {
+    match store.prices().await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error @ StoreError::Inconsistent { .. }) => {
+            warn!(%error, "the stored prices are left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl Snapshot {
     /// Reads it from the store that is called so.
     pub async fn read(store: &dyn Store, database: String, taken_at: Timestamp) -> Result<Self, StoreError> {
-        // In this order: what is written meanwhile makes the snapshot newer than it says, and never older.
         let revision = store.revision().await?;
-        let (sources, prices) = (store.route_sources().await?, store.prices().await?);
-        let proxy_keys = store.proxy_keys().await?;
-        Ok(Self { database, revision, taken_at, sources, proxy_keys, prices })
+        Ok(Self { database, taken_at, reading: Reading::of(store, revision).await? })
     }
 
     /// Opens what was sealed under one of these keys, of the database that is called so.
@@ -109,7 +136,7 @@ impl Snapshot {
         }
         let sources = kept.configs.into_iter().map(|config| config.open(&vault)).collect::<Result<_, _>>()?;
         let Kept { database, revision, taken_at, proxy_keys, prices, .. } = kept;
-        Ok(Self { database, revision, taken_at, sources, proxy_keys, prices })
+        Ok(Self { database, taken_at, reading: Reading { revision, sources, proxy_keys, prices } })
     }
 }
 
@@ -122,7 +149,8 @@ impl SnapshotSealer {
 
     /// The text to keep.
     pub fn seal(&self, snapshot: Snapshot) -> Result<String, VaultError> {
-        let Snapshot { database, revision, taken_at, sources, proxy_keys, prices } = snapshot;
+        let Snapshot { database, taken_at, reading } = snapshot;
+        let Reading { revision, sources, proxy_keys, prices } = reading;
         let keep = |source| KeptConfig::seal(source, &self.vault);
         let configs = sources.into_iter().map(keep).collect::<Result<_, _>>()?;
         let kept = Kept { database, revision, taken_at, configs, proxy_keys, prices };
@@ -254,8 +282,8 @@ mod tests {
             last_used_at: None,
             created_at: at,
         };
-        let (database, proxy_keys) = (DATABASE.into(), vec![proxy_key]);
-        Snapshot { database, revision: 41, taken_at: at, sources, proxy_keys, prices }
+        let reading = Reading { revision: 41, sources, proxy_keys: vec![proxy_key], prices };
+        Snapshot { database: DATABASE.into(), taken_at: at, reading }
     }
 
     fn sealed() -> String {
@@ -272,7 +300,8 @@ mod tests {
 
         let opened = Snapshot::open(&text, &keys("a", &[]), DATABASE).unwrap();
 
-        let (before, source) = (snapshot(), &opened.sources[0]);
+        let (opened, before) = (opened.reading, snapshot().reading);
+        let source = &opened.sources[0];
         assert_eq!((opened.revision, &opened.prices), (41, &before.prices));
         assert_eq!(opened.proxy_keys, before.proxy_keys);
         assert_eq!(source.config, before.sources[0].config);
@@ -280,6 +309,15 @@ mod tests {
         assert_eq!(source.keys[0].secret.as_ref().unwrap().expose(), "sk-canary-1");
         assert_eq!((source.keys[0].id, source.keys[0].weight.get()), (KeyId(1), 3));
         assert_eq!(source.keys[0].quota_group.as_str(), "team");
+    }
+
+    #[test]
+    fn a_snapshot_without_prices_that_make_sense_opens_without_any() {
+        let mut snapshot = snapshot();
+        snapshot.reading.prices = None;
+        let text = SnapshotSealer::new(&key("a")).unwrap().seal(snapshot).unwrap();
+
+        assert_eq!(Snapshot::open(&text, &keys("a", &[]), DATABASE).unwrap().reading.prices, None);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Data {
         data.health.note_store(false);
         data.health.note_routes(snapshot.taken_at);
         data.health.note_kept(snapshot.taken_at);
-        data.routes.restore(snapshot).await;
+        data.routes.restore(snapshot.reading).await;
         Ok(data)
     }
 

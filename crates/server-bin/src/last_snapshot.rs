@@ -101,7 +101,7 @@ impl LastSnapshot {
     async fn keep_once(&self, data: &Data, sealer: Option<SnapshotSealer>) -> anyhow::Result<SnapshotSealer> {
         let snapshot = Snapshot::read(&*data.store, self.database.clone(), clock::now()).await?;
         let (path, key) = (self.path.clone(), self.keys.primary.clone());
-        let (revision, taken_at) = (snapshot.revision, snapshot.taken_at);
+        let (revision, taken_at) = (snapshot.reading.revision, snapshot.taken_at);
         let keeping = spawn_blocking(move || {
             let sealer = sealer.map_or_else(|| SnapshotSealer::new(&key), Ok)?;
             write(&path, &sealer.seal(snapshot)?)
@@ -126,7 +126,7 @@ pub fn announce(snapshot: &Snapshot) {
     let age = clock::now().duration_since(snapshot.taken_at).as_secs();
     info!(
         age_seconds = age,
-        services = snapshot.sources.len(),
+        services = snapshot.reading.sources.len(),
         "the database is away: serving what was known when it was there; nothing can be changed until it is back"
     );
 }

@@ -1,4 +1,4 @@
-//! Takes over the tables of the old project, in place; see [`adoption`] for what becomes of their rows.
+//! Takes over the tables of the old project, in place; see [`rotator_core::adoption`] for what becomes of their rows.
 //!
 //! MySQL cannot take a table's change back, so this can be cut short between any two steps, and goes on at the next
 //! start: the old tables are renamed, ours are made, the rows are copied in one transaction that says so, and the old

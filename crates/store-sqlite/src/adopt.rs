@@ -1,4 +1,4 @@
-//! Takes over a database of the old project, in place, in one transaction; see [`adoption`] for what becomes of it.
+//! Takes over a database of the old project, in place, in one transaction; see [`rotator_core::adoption`] for what becomes of it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! What an admin says that tokens cost.
 
-use rotator_core::{model::ConfigType, record::Tokens};
+use jiff::Timestamp;
+use rotator_core::{model::ConfigType, record::Tokens, snapshot::Snapshot};
 use serde_json::{Value, json};
 
 use crate::support::{Api, inconsistent, llm_config, unavailable};
@@ -138,6 +139,10 @@ async fn stored_prices_that_make_no_sense_stop_nothing() {
     api.routes.reload(&*api.store).await.unwrap();
     assert_eq!(cost(&api, "local").as_deref(), Some("3"));
     assert_eq!(admin.get("/prices").await.status, 500);
+    let snapshot = Snapshot::read(&*api.store, "here".into(), Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!((snapshot.reading.sources.len(), &snapshot.reading.prices), (1, &None));
+    api.routes.restore(snapshot.reading).await;
+    assert_eq!(cost(&api, "local").as_deref(), Some("3"));
 
     api.store.fail("prices", unavailable);
     assert!(api.routes.reload(&*api.store).await.is_err());

@@ -8,7 +8,7 @@ use rotator_core::{
     access::sha256_of,
     model::{Caps, ConfigId, ProxyKey, ProxyKeyId, ProxyKeySpec},
     secret::Secret,
-    snapshot::Snapshot,
+    snapshot::Reading,
 };
 use tokio::sync::Semaphore;
 
@@ -46,15 +46,8 @@ async fn gateway(url: &str, key: ProxyKey) -> Running {
 
 /// Lets in whoever shows one of these keys, beside the operator's.
 async fn let_in(gateway: &Running, proxy_keys: Vec<ProxyKey>) {
-    let snapshot = Snapshot {
-        database: String::new(),
-        revision: 1,
-        taken_at: Timestamp::UNIX_EPOCH,
-        sources: gateway.sources.clone(),
-        proxy_keys,
-        prices: Vec::new(),
-    };
-    gateway.routes.restore(snapshot).await;
+    let sources = gateway.sources.clone();
+    gateway.routes.restore(Reading { revision: 1, sources, proxy_keys, prices: None }).await;
 }
 
 async fn call(gateway: &Running, key: &str, service: &str) -> Answer {

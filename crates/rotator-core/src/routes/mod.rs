@@ -23,8 +23,8 @@ use crate::{
     model::{ConfigId, KeyId, ProxyKey},
     outcome::RuleSet,
     pool::{Groups, Health, KeyPool, KeySlot, NewsSender, RestPolicy},
-    prices::{PriceTable, Prices, SharedPrices},
-    snapshot::Snapshot,
+    prices::{PriceRow, PriceTable, Prices, SharedPrices},
+    snapshot::{self, Reading},
     store::{KeyUsage, RouteSource, Store, StoreError},
     targets::Targets,
 };
@@ -124,10 +124,8 @@ impl Routes {
 
     async fn read_all(&self, store: &dyn Store, revision: u64) -> Result<(), StoreError> {
         let mut renewal = self.renewal.lock().await;
-        self.replace_all(store.route_sources().await?, &mut renewal);
-        self.put_proxy_keys(&store.proxy_keys().await?);
-        self.reload_prices(store).await?;
-        self.revision.send_replace(Some(revision));
+        let reading = Reading::of(store, revision).await?;
+        self.put(reading, &mut renewal);
         Ok(())
     }
 
@@ -148,21 +146,27 @@ impl Routes {
     /// Reads what tokens cost anew: requests that end from now on cost that. Prices that make no sense leave the known
     /// ones as they are, for no service depends on them.
     pub async fn reload_prices(&self, store: &dyn Store) -> Result<(), StoreError> {
-        match store.prices().await {
-            Ok(rows) => self.prices.store(Arc::new(PriceTable::new(&rows))),
-            Err(error @ StoreError::Inconsistent { .. }) => warn!(%error, "the stored prices are left out"),
-            Err(error) => return Err(error),
-        }
+        self.put_prices(snapshot::prices(store).await?);
         Ok(())
     }
 
+    fn put_prices(&self, rows: Option<Vec<PriceRow>>) {
+        if let Some(rows) = rows {
+            self.prices.store(Arc::new(PriceTable::new(&rows)));
+        }
+    }
+
     /// Serves what was kept of the store.
-    pub async fn restore(&self, snapshot: Snapshot) {
-        let mut renewal = self.renewal.lock().await;
-        self.replace_all(snapshot.sources, &mut renewal);
-        self.put_proxy_keys(&snapshot.proxy_keys);
-        self.prices.store(Arc::new(PriceTable::new(&snapshot.prices)));
-        self.revision.send_replace(Some(snapshot.revision));
+    pub async fn restore(&self, reading: Reading) {
+        self.put(reading, &mut *self.renewal.lock().await);
+    }
+
+    fn put(&self, reading: Reading, renewal: &mut Renewal) {
+        let Reading { revision, sources, proxy_keys, prices } = reading;
+        self.replace_all(sources, renewal);
+        self.put_proxy_keys(&proxy_keys);
+        self.put_prices(prices);
+        self.revision.send_replace(Some(revision));
     }
 
     /// Serves these services and no others.

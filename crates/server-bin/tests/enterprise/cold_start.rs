@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 use rotator_core::{
-    snapshot::{Snapshot, SnapshotSealer},
+    snapshot::{Reading, Snapshot, SnapshotSealer},
     vault::KeyEncryptionKey,
 };
 use serde_json::{Value, json};
@@ -78,11 +78,8 @@ fn a_snapshot_that_cannot_be_trusted_is_not_served() {
     let (folder, gone) = (Folder::new(), free_port());
     let snapshot = Snapshot {
         database: format!("mysql://root@127.0.0.1:{gone}/cold"),
-        revision: 1,
         taken_at: jiff::Timestamp::UNIX_EPOCH,
-        sources: Vec::new(),
-        proxy_keys: Vec::new(),
-        prices: Vec::new(),
+        reading: Reading { revision: 1, sources: Vec::new(), proxy_keys: Vec::new(), prices: None },
     };
     let seal = |key: &str| {
         let key = KeyEncryptionKey::parse(key).unwrap();
