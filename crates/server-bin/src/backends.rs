@@ -146,7 +146,7 @@ impl OpenStore {
             return Ok((Self::MySql(store).whole(database).await?, report));
         }
         let path = database.path.clone();
-        let options = OpenOptions { path, keys, keep_upgrade_copy: false, reset_tables: database.reset, now };
+        let options = OpenOptions { path, keys, reset_tables: database.reset, now };
         let (store, report) = SqliteStore::open(options).await.map_err(blame)?;
         Ok((Self::Sqlite(Arc::new(store)).whole(database).await?, report))
     }

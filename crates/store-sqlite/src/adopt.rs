@@ -1,8 +1,5 @@
 //! Takes over a database of the old project, in place, in one transaction; see [`rotator_core::adoption`] for what becomes of it.
 
-use std::path::{Path, PathBuf};
-
-use jiff::Timestamp;
 use rotator_core::{
     adoption::{AdoptedConfig, OldConfig, OldKey, Takeover},
     model::{ConfigId, ConfigSpec},
@@ -12,9 +9,8 @@ use rotator_core::{
 use rusqlite::{OptionalExtension, Row, Transaction, types::ValueRef};
 
 use crate::{
-    audit, backup,
+    audit,
     configs::{insert_fields, vouch},
-    connection::open_reader,
     error::Fault,
     keys::Insert,
     migrations,
@@ -50,8 +46,7 @@ pub(crate) fn adopt(tx: &Transaction<'_>, vault: &Vault, options: &OpenOptions) 
     let configs =
         read(tx, "old_proxy_configs", |id, row| OldConfig::read(id, |column| text(row, column), by.at))?;
     let keys = read(tx, "old_api_keys", |id, row| OldKey::read(id, |column| text(row, column)))?;
-    let Takeover { configs, keys, report: mut adoption, .. } =
-        Takeover::plan(configs, keys, next, vault, by.at);
+    let Takeover { configs, keys, report: adoption, .. } = Takeover::plan(configs, keys, next, vault, by.at);
     for config in &configs {
         write(tx, vault, config, &by)?;
     }
@@ -61,9 +56,6 @@ pub(crate) fn adopt(tx: &Transaction<'_>, vault: &Vault, options: &OpenOptions) 
     }
     tx.execute_batch("DROP TABLE old_api_keys; DROP TABLE old_proxy_configs;")?;
     audit::note(tx, &AuditAction::DatabaseAdopted(adoption.to_string()), &by)?;
-    if options.keep_upgrade_copy {
-        adoption.copy = Some(copy(&options.path, options.now)?);
-    }
     Ok(adoption)
 }
 
@@ -111,14 +103,4 @@ fn write(tx: &Transaction<'_>, vault: &Vault, config: &AdoptedConfig, by: &Chang
         audit::note(tx, &AuditAction::ConfigAdopted(*id, note.clone()), by)?;
     }
     Ok(())
-}
-
-/// Copies the file as every other connection still sees it.
-fn copy(path: &Path, now: Timestamp) -> Result<PathBuf, Fault> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let to = path.with_file_name(format!("{stem}.before-upgrade-{}.db", now.strftime("%Y%m%dT%H%M%SZ")));
-    match backup::copy(&open_reader(path)?, &to) {
-        Ok(()) => Ok(to),
-        Err(source) => Err(Fault::Copy { to, source }),
-    }
 }

@@ -104,7 +104,6 @@ pub(crate) enum Fault {
     Foreign,
     OldProject,
     NotOurs(NotOurs),
-    Copy { to: PathBuf, source: std::io::Error },
 }
 
 impl Fault {
@@ -123,7 +122,6 @@ impl Fault {
             }
             Self::NotOurs(NotOurs::Newer { found, known }) => Error::NewerSchema { path, found, known },
             Self::NotOurs(NotOurs::Changed { version }) => Error::ChangedMigration { path, version },
-            Self::Copy { to, source } => Error::Copy { to, source },
         }
     }
 }

@@ -35,8 +35,6 @@ pub struct OpenOptions {
     pub path: PathBuf,
     /// What the operator holds.
     pub keys: KeyEncryptionKeys,
-    /// Whether an old project's database is copied before it is adopted. The copy holds its keys in plain text.
-    pub keep_upgrade_copy: bool,
     /// Whether every table is dropped first (`RESET_DB_TABLES`).
     pub reset_tables: bool,
     /// The time of the opening.

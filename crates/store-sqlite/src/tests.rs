@@ -27,7 +27,6 @@ async fn store(folder: &Path) -> SqliteStore {
     let options = OpenOptions {
         path: folder.join("rotator.db"),
         keys,
-        keep_upgrade_copy: false,
         reset_tables: false,
         now: jiff::Timestamp::UNIX_EPOCH,
     };

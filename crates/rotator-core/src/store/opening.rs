@@ -1,4 +1,4 @@
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 /// What an opening found and did. `Display` gives one line for the start-up log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,6 @@ pub struct Adoption {
     pub duplicates: u64,
     /// A sentence for every row that was not taken over as it was.
     pub notes: Vec<String>,
-    /// The copy of the file as it was, if one was asked for. Its keys are in plain text.
-    pub copy: Option<PathBuf>,
 }
 
 impl fmt::Display for Adoption {
@@ -68,10 +66,6 @@ impl fmt::Display for Adoption {
         write!(
             f,
             "adopted {configs} configs and {keys} keys of the old project ({duplicates} duplicate keys merged)"
-        )?;
-        if let Some(copy) = &self.copy {
-            write!(f, "; the former database, with its keys in plain text, is in {}", copy.display())?;
-        }
-        Ok(())
+        )
     }
 }

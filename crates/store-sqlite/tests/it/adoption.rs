@@ -9,7 +9,7 @@ use rotator_core::{
 };
 use store_sqlite::{OpenOptions, SqliteStore};
 
-use crate::support::{connect, files_with, folder, mode, open, open_with, options};
+use crate::support::{connect, files_with, folder, open, open_with, options};
 
 /// The tables as GORM makes them.
 const SCHEMA: &str = "
@@ -64,7 +64,7 @@ async fn every_config_and_key_is_there_under_its_old_id() {
     let (store, adoption) = adopt(folder.path(), ROWS).await;
 
     let counts = (adoption.configs, adoption.keys, adoption.duplicates);
-    assert_eq!((counts, &adoption.notes[..], &adoption.copy), ((2, 3, 1), &[][..], &None));
+    assert_eq!((counts, &adoption.notes[..]), ((2, 3, 1), &[][..]));
     let weather = config(&store, 3).await;
     assert_eq!((weather.spec.slug.as_str(), weather.spec.is_active), ("weather", true));
     assert_eq!(weather.spec.target.url().as_str(), "https://api.weather.example/data/2.5");
@@ -136,22 +136,6 @@ async fn the_second_start_changes_nothing() {
     assert_eq!(report.found, Found::Current);
     assert_eq!(store.configs(&ConfigQuery::default()).await.unwrap().total, 2);
     assert_eq!(text(&store, KeyId(10)).await.as_deref(), Some("sk-plain-weather-1"));
-}
-
-#[tokio::test]
-async fn a_copy_of_the_old_database_is_kept_only_when_asked_for() {
-    let folder = folder();
-    old_database(folder.path(), ROWS);
-
-    let (_store, adoption) =
-        adopt_with(OpenOptions { keep_upgrade_copy: true, ..options(folder.path()) }).await;
-
-    let copy = adoption.copy.clone().unwrap();
-    let name = copy.file_name().unwrap().to_string_lossy().into_owned();
-    assert_eq!(name, "rotator.before-upgrade-20240501T040000Z.db");
-    assert_eq!(files_with(folder.path(), "sk-plain-"), std::slice::from_ref(&name));
-    assert_eq!(mode(&copy), 0o600);
-    assert!(adoption.to_string().contains(&name), "{adoption}");
 }
 
 #[tokio::test]

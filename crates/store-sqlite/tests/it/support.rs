@@ -46,7 +46,6 @@ pub(crate) fn options(folder: &Path) -> OpenOptions {
     OpenOptions {
         path: path_in(folder),
         keys: KeyEncryptionKeys { primary: kek('a'), previous: Vec::new() },
-        keep_upgrade_copy: false,
         reset_tables: false,
         now: now(),
     }

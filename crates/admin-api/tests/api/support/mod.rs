@@ -73,7 +73,6 @@ impl Api {
                 primary: KeyEncryptionKey::parse("a passphrase for the tests").unwrap(),
                 previous: Vec::new(),
             },
-            keep_upgrade_copy: false,
             reset_tables: false,
             now: Timestamp::from_second(START).unwrap(),
         };
