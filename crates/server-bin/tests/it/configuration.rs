@@ -21,6 +21,7 @@ const WRONG: &[(&str, &str)] = &[
     ("TLS_KEY_FILE", "/nowhere/tls.key"),
     ("WORKERS", "0"),
     ("MAX_BODY_BYTES", "fifty"),
+    ("SHUTDOWN_DELAY", "-1"),
     ("DRAIN_TIMEOUT", "-1"),
     ("DEBUG_HEADERS", "maybe"),
     ("LOG_LEVEL", "loud"),
