@@ -60,7 +60,7 @@ async fn what_a_start_would_change_is_refused_and_left_alone() {
 
     for (scratch, told) in [
         (&old_project, "tables of the old project; start the server on it once"),
-        (&older, "has schema version 0, and not 5 yet; start the server on it once"),
+        (&older, "has schema version 0, and not 6 yet; start the server on it once"),
         (&foreign, "of another program"),
     ] {
         let before = tables(scratch).await;
