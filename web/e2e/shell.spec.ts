@@ -95,6 +95,7 @@ test("a page that is nowhere says so", async ({ page }) => {
 
 test("an outage signs nobody out", async ({ page }) => {
   await signIn(page, "/audit");
+  await expect(page.getByRole("heading", { name: "Audit log" })).toBeVisible();
   const outage = { code: "unavailable", error: "the database does not answer", request_id: "r" };
   await page.route("**/api/admin/session", (route) => route.fulfill({ status: 503, json: outage }));
   await page.reload();
