@@ -265,14 +265,37 @@ pub(crate) async fn update(
     Ok(key)
 }
 
-/// Switches a config's keys of a set on or off; they may be put back at the same time.
+/// Switches a config's keys of a set on or off.
 pub(crate) async fn set_active(
     tx: &mut Session,
     config: ConfigId,
     keys: &[KeyId],
     active: bool,
-    reset_at: Option<Timestamp>,
     by: &Change,
+) -> Result<Vec<KeyId>, StoreError> {
+    let ids = switch(tx, config, keys, active, None).await?;
+    audit::note(tx, &AuditAction::KeysSwitched(config, ids.len(), active), by).await?;
+    Ok(ids)
+}
+
+/// Puts a config's keys of a set back, and on.
+pub(crate) async fn reset(
+    tx: &mut Session,
+    config: ConfigId,
+    keys: &[KeyId],
+    by: &Change,
+) -> Result<Vec<KeyId>, StoreError> {
+    let ids = switch(tx, config, keys, true, Some(by.at)).await?;
+    audit::note(tx, &AuditAction::KeysReset(config, ids.clone()), by).await?;
+    Ok(ids)
+}
+
+async fn switch(
+    tx: &mut Session,
+    config: ConfigId,
+    keys: &[KeyId],
+    active: bool,
+    reset_at: Option<Timestamp>,
 ) -> Result<Vec<KeyId>, StoreError> {
     configs::lock(tx, config).await?;
     let set = KeyFilter { set: Some(KeySet::Among(keys.to_vec())), ..KeyFilter::default() };
@@ -284,7 +307,6 @@ pub(crate) async fn set_active(
         );
         tx.execute(&sql, (active, reset_at.map(Timestamp::as_millisecond))).await?;
     }
-    audit::note(tx, &AuditAction::KeysSwitched(config, ids.len(), active), by).await?;
     Ok(ids)
 }
 

@@ -97,7 +97,7 @@ impl Store for MySqlStore {
         active: bool,
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
-        self.change(async |tx| keys::set_active(tx, config, keys, active, None, by).await).await
+        self.change(async |tx| keys::set_active(tx, config, keys, active, by).await).await
     }
 
     async fn reset_keys(
@@ -106,7 +106,7 @@ impl Store for MySqlStore {
         keys: &[KeyId],
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
-        self.change(async |tx| keys::set_active(tx, config, keys, true, Some(by.at), by).await).await
+        self.change(async |tx| keys::reset(tx, config, keys, by).await).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {

@@ -252,14 +252,37 @@ pub(crate) fn update(
     Ok(key)
 }
 
-/// Switches a config's keys of a set on or off; they may be put back at the same time.
+/// Switches a config's keys of a set on or off.
 pub(crate) fn set_active(
     tx: &Transaction<'_>,
     config: ConfigId,
     keys: &KeySet,
     active: bool,
-    reset_at: Option<Timestamp>,
     by: &Change,
+) -> Result<Vec<KeyId>, StoreError> {
+    let switched = switch(tx, config, keys, active, None)?;
+    audit::note(tx, &AuditAction::KeysSwitched(config, switched.len(), active), by)?;
+    Ok(switched)
+}
+
+/// Puts a config's keys of a set back, and on.
+pub(crate) fn reset(
+    tx: &Transaction<'_>,
+    config: ConfigId,
+    keys: &KeySet,
+    by: &Change,
+) -> Result<Vec<KeyId>, StoreError> {
+    let back = switch(tx, config, keys, true, Some(by.at))?;
+    audit::note(tx, &AuditAction::KeysReset(config, back.clone()), by)?;
+    Ok(back)
+}
+
+fn switch(
+    tx: &Transaction<'_>,
+    config: ConfigId,
+    keys: &KeySet,
+    active: bool,
+    reset_at: Option<Timestamp>,
 ) -> Result<Vec<KeyId>, StoreError> {
     configs::require(tx, config)?;
     let (set, ids) = within(Some(keys));
@@ -274,7 +297,6 @@ pub(crate) fn set_active(
         .and_then(|mut update| update.query_map(bounds, |row| row.get(0).map(KeyId))?.collect())
         .map_err(error::store)?;
     switched.sort_unstable();
-    audit::note(tx, &AuditAction::KeysSwitched(config, switched.len(), active), by)?;
     Ok(switched)
 }
 

@@ -115,7 +115,7 @@ impl Store for SqliteStore {
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
         let (keys, by) = (KeySet::Among(keys.to_vec()), by.clone());
-        self.change(move |tx| keys::set_active(tx, config, &keys, active, None, &by)).await
+        self.change(move |tx| keys::set_active(tx, config, &keys, active, &by)).await
     }
 
     async fn reset_keys(
@@ -125,7 +125,7 @@ impl Store for SqliteStore {
         by: &Change,
     ) -> Result<Vec<KeyId>, StoreError> {
         let (keys, by) = (KeySet::Among(keys.to_vec()), by.clone());
-        self.change(move |tx| keys::set_active(tx, config, &keys, true, Some(by.at), &by)).await
+        self.change(move |tx| keys::reset(tx, config, &keys, &by)).await
     }
 
     async fn delete_key(&self, id: KeyId, by: &Change) -> Result<(), StoreError> {

@@ -25,6 +25,7 @@ pub async fn every_write_is_audited(store: &dyn Store) {
     let ids = add(store, config, keys(3)).await.ids;
     store.update_key(ids[0], KeyPatch::default(), &change()).await.unwrap();
     store.set_keys_active(config, &ids, false, &change()).await.unwrap();
+    store.reset_keys(config, &ids, &change()).await.unwrap();
     store.delete_key(ids[0], &change()).await.unwrap();
     store.delete_keys(config, KeyFilter::default(), &change()).await.unwrap();
     store.delete_config(config, &change()).await.unwrap();
@@ -42,6 +43,7 @@ pub async fn every_write_is_audited(store: &dyn Store) {
         ("key.create", config),
         ("key.update", key),
         ("keys.update", config),
+        ("keys.reset", config),
         ("key.delete", key),
         ("keys.delete", config),
         ("config.delete", config),
@@ -72,13 +74,21 @@ pub async fn an_action_on_many_keys_is_audited_with_their_number(store: &dyn Sto
     let config = insert(store, "c").await.id;
     let ids = add(store, config, keys(3)).await.ids;
     store.set_keys_active(config, &ids[1..], false, &change()).await.unwrap();
+    store.reset_keys(config, &ids[1..], &change()).await.unwrap();
+    store.reset_keys(config, &ids[..1], &change()).await.unwrap();
     store.audit(AuditAction::KeysExported(config, 3), &change()).await.unwrap();
 
-    let entries = store.audit_entries(2).await.unwrap();
+    let entries = store.audit_entries(4).await.unwrap();
 
     assert_eq!((entries[0].action.as_str(), entries[0].object_id), ("keys.export", Some(config.0)));
     assert_eq!(entries[0].detail, AuditDetail::parse(r#"{"keys":3}"#));
-    assert_eq!(entries[1].detail, AuditDetail::parse(r#"{"keys":2,"is_active":false}"#));
+    assert_eq!(
+        entries[1].detail,
+        AuditDetail::parse(&format!(r#"{{"key":{}}}"#, ids[0])),
+        "which one it was"
+    );
+    assert_eq!(entries[2].detail, AuditDetail::parse(r#"{"keys":2}"#));
+    assert_eq!(entries[3].detail, AuditDetail::parse(r#"{"keys":2,"is_active":false}"#));
 }
 
 pub async fn a_refused_write_leaves_no_audit_entry(store: &dyn Store) {

@@ -56,6 +56,8 @@ pub enum AuditAction {
     KeyDeleted(KeyId, ConfigId),
     /// So many keys of a config were switched on or off.
     KeysSwitched(ConfigId, usize, bool),
+    /// These keys of a config were put back, whatever state they were in.
+    KeysReset(ConfigId, Vec<KeyId>),
     /// So many keys of a config, or those of it in one state, were deleted.
     KeysDeleted(ConfigId, u64, Option<KeyState>),
     /// A key's text was shown.
@@ -107,6 +109,7 @@ impl AuditAction {
             Self::KeyUpdated(id, _) => ("key.update", Some(id.0)),
             Self::KeyDeleted(id, _) => ("key.delete", Some(id.0)),
             Self::KeysSwitched(config, ..) => ("keys.update", Some(config.0)),
+            Self::KeysReset(config, _) => ("keys.reset", Some(config.0)),
             Self::KeysDeleted(config, ..) => ("keys.delete", Some(config.0)),
             Self::KeyRevealed(id) => ("key.reveal", Some(id.0)),
             Self::KeyRevealRefused(id) => ("key.reveal_refused", Some(id.0)),
@@ -147,6 +150,10 @@ impl AuditAction {
             }),
             Self::KeyDeleted(_, config) => json!({ "proxy_config_id": config.0 }),
             Self::KeysSwitched(_, keys, is_active) => json!({ "keys": keys, "is_active": is_active }),
+            Self::KeysReset(_, keys) => match keys[..] {
+                [key] => json!({ "key": key.0 }),
+                _ => json!({ "keys": keys.len() }),
+            },
             Self::KeysDeleted(_, keys, state) => {
                 json!({ "keys": keys, "state": state.map(KeyState::as_str) })
             }
@@ -183,6 +190,9 @@ impl AuditDetail {
 
     /// Reads what was stored.
     pub fn parse(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::default();
+        }
         // Somebody's own words, or those of an earlier version.
         Self::of(serde_json::from_str(text).unwrap_or_else(|_| json!({ "text": text })))
     }
@@ -191,7 +201,8 @@ impl AuditDetail {
 impl fmt::Display for AuditDetail {
     /// As it is stored.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Value::Object(self.0.clone()))
+        // Nothing of it can fail to be written as JSON.
+        f.write_str(&serde_json::to_string(&self.0).unwrap_or_default())
     }
 }
 
