@@ -48,7 +48,7 @@ impl Ward {
 
     /// An admin has just put a key back elsewhere.
     pub(in super::super) fn learn_reset(&mut self, key: KeyId, at: Timestamp, now: Instant) {
-        self.resets.insert(key, Reset { at, done: now });
+        self.note_reset(key, at, now);
         self.quietly(|ward| ward.forget(key, |_| true));
     }
 
@@ -57,8 +57,14 @@ impl Ward {
         if self.resets.get(&key).is_some_and(|known| known.at >= at) {
             return;
         }
-        self.resets.insert(key, Reset { at, done: now });
+        self.note_reset(key, at, now);
         self.quietly(|ward| ward.forget(key, |state| state.told.since <= at));
+    }
+
+    fn note_reset(&mut self, key: KeyId, at: Timestamp, done: Instant) {
+        // Word of an earlier one may come late.
+        let at = self.resets.get(&key).map_or(at, |known| known.at.max(at));
+        self.resets.insert(key, Reset { at, done });
     }
 
     /// Whether an attempt that began then says nothing about the key any more.

@@ -186,6 +186,26 @@ fn a_rest_that_began_before_a_reset_is_not_heard_again() {
 }
 
 #[test]
+fn word_of_an_earlier_reset_that_comes_late_undoes_no_later_one() {
+    let [mut one, mut other] = two(2);
+    let earlier = News::Reset { key: KeyId(1), at: one.scene.now().wall };
+    for instance in [&mut one, &mut other] {
+        instance.scene.wait(SECOND);
+    }
+    other.scene.happens(1, &Outcome::KeyRejected);
+    let rest = other.scene.pool.health().rests_as_news(other.scene.now().instant);
+    for instance in [&mut one, &mut other] {
+        instance.scene.wait(SECOND);
+    }
+    one.scene.pool.health().reset(KeyId(1), one.scene.now());
+
+    one.scene.pool.health().learn(vec![earlier], one.scene.now());
+    one.scene.pool.health().learn(rest, one.scene.now());
+
+    assert_eq!(one.scene.rests(), []);
+}
+
+#[test]
 fn a_reset_of_which_nobody_heard_is_made_up_for() {
     let [mut one, mut other] = two(2);
     one.scene.happens(1, &Outcome::KeyRejected);
