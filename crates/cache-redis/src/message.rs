@@ -36,8 +36,7 @@ enum Event {
         reason: Box<str>,
         since: i64,
         until: i64,
-        /// How much is left of it: clocks of instances differ. Nothing, where an older version did not say.
-        #[serde(default)]
+        /// How much is left of it: clocks of instances differ.
         left: u64,
         strikes: u32,
     },
@@ -152,7 +151,7 @@ mod tests {
             assert_eq!(decode(2, text.as_bytes(), Instant::now()), [], "{text}");
         }
         let odd = r#"{"from":1,"news":[{"pool":1,"key":1,"event":"rests","ailment":"bored","reason":"","since":0,
-            "until":0,"strikes":1},{"pool":1,"key":2,"event":"reset","at":5}]}"#;
+            "until":0,"left":0,"strikes":1},{"pool":1,"key":2,"event":"reset","at":5}]}"#;
         let reset = News::Reset { key: KeyId(2), at: Timestamp::from_millisecond(5).unwrap() };
         assert_eq!(decode(2, odd.as_bytes(), Instant::now()), [(ConfigId(1), reset)]);
     }
