@@ -74,7 +74,7 @@ impl Said {
 
     /// The same by the rule of thumb, of what was kept alone: at once, for where the time for more is not.
     pub fn rough_tokens(&self) -> u64 {
-        rough(&self.kept)
+        rough_tokens(&self.kept)
     }
 
     /// About how many tokens it is. Takes milliseconds, and the first time as long as the vocabulary takes to be unpacked.
@@ -95,7 +95,7 @@ impl fmt::Debug for Said {
 }
 
 /// How many tokens a text is by the rule of thumb.
-fn rough(text: &[u8]) -> u64 {
+pub fn rough_tokens(text: &[u8]) -> u64 {
     text.len() as u64 / 4
 }
 
@@ -103,7 +103,7 @@ fn rough(text: &[u8]) -> u64 {
 fn count(text: &str) -> u64 {
     let vocabulary = tiktoken::get_encoding("o200k_base");
     // It is compiled in.
-    vocabulary.map_or_else(|| rough(text.as_bytes()), |vocabulary| vocabulary.count(text) as u64)
+    vocabulary.map_or_else(|| rough_tokens(text.as_bytes()), |vocabulary| vocabulary.count(text) as u64)
 }
 
 /// What a part has, for the whole.

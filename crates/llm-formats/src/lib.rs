@@ -25,6 +25,8 @@
 //! | [`estimate`] | how many it used where it does not tell |
 
 mod anthropic;
+#[cfg(test)]
+mod any_json;
 pub mod conversation;
 mod count_tokens;
 pub mod dialect;
@@ -52,7 +54,7 @@ pub mod usage;
 pub use conversation::{KnownBy, known_by};
 pub use dialect::Dialect;
 pub use error::{ErrorKind, error_body, problem_body, stream_error_event};
-pub use estimate::{Said, prompt_tokens};
+pub use estimate::{Said, prompt_tokens, rough_tokens};
 pub use format::Format;
 pub use member::take_member;
 pub use model::{ModelReader, model_in_path};

@@ -146,9 +146,10 @@ impl ModelReader {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
+    use crate::any_json::any_json;
 
     fn in_body(pieces: &[&[u8]]) -> Option<String> {
         let mut reader = ModelReader::default();
@@ -206,23 +207,10 @@ mod tests {
         assert_eq!(in_body(&[body.as_bytes()]).as_deref(), Some("gpt-5"));
     }
 
-    fn value() -> impl Strategy<Value = Value> {
-        let string = "[a\"\\\\:{}é, ]{0,5}|model";
-        let leaf =
-            prop_oneof![Just(Value::Null), any::<i32>().prop_map(Value::from), string.prop_map(Value::from)];
-        let name = prop_oneof!["model", "[a\"\\\\:]{0,3}"];
-        leaf.prop_recursive(3, 12, 4, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-                prop::collection::btree_map(name.clone(), inner, 0..4).prop_map(|members| json!(members)),
-            ]
-        })
-    }
-
     proptest! {
         #[test]
         fn wherever_a_body_is_split_its_model_is_the_one_that_a_parser_finds(
-            value in value(),
+            value in any_json("model", "model"),
             pretty: bool,
             at: prop::sample::Index,
         ) {

@@ -2,7 +2,7 @@
 
 use std::{fmt, mem, sync::Arc};
 
-use llm_formats::{Said, prompt_tokens};
+use llm_formats::{Said, prompt_tokens, rough_tokens};
 use rotator_core::{
     access::Terms,
     model::KeyId,
@@ -50,7 +50,7 @@ impl Prompt {
 
     /// The same by the rule of thumb, of what was kept alone.
     fn rough_tokens(&self) -> u64 {
-        self.text.len() as u64 / 4
+        rough_tokens(&self.text)
     }
 }
 
