@@ -14,7 +14,10 @@ use rotator_core::{
     store::{Dependency, Store},
 };
 use serde::Serialize;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    join,
+    time::{MissedTickBehavior, interval, timeout},
+};
 use tracing::{info, warn};
 
 use crate::clock;
@@ -53,7 +56,7 @@ pub enum Status {
 }
 
 /// How often the store and the cache are asked.
-const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Default for Health {
@@ -143,8 +146,10 @@ impl Health {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.note_store(matches!(timeout(PATIENCE, store.ping()).await, Ok(Ok(()))));
-            self.note_cache(matches!(timeout(PATIENCE, cache.ping()).await, Ok(Ok(()))));
+            // One that hangs does not keep the other waiting.
+            let (store, cache) = join!(timeout(PATIENCE, store.ping()), timeout(PATIENCE, cache.ping()));
+            self.note_store(matches!(store, Ok(Ok(()))));
+            self.note_cache(matches!(cache, Ok(Ok(()))));
         }
     }
 }
