@@ -36,7 +36,7 @@ const NOT_BUILT: File = File {
     plain: b"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\">\
         <title>API Key Rotator</title><h1>API Key Rotator</h1>\
         <p>The server runs, but this binary was built without its panel.</p>\
-        <p>To have it: install Node 20 or later, run <code>make run</code> in the source folder, and load this page again.</p>\
+        <p>To have it: install Node 20.19, or 22.12 and later, run <code>make run</code> in the source folder, and load this page again.</p>\
         <p>Without it, everything can be done over the admin API under <code>/api/admin</code>; the README has a tour.</p>",
     brotli: None,
     gzip: None,
