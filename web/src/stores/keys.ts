@@ -2,6 +2,7 @@ import { defineStore } from "pinia";
 import { computed, ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { ApiKey, KeyBatchReport, KeyPatch, KeyQuery } from "@/api/types";
+import { switched } from "@/lib/switched";
 
 /** How many keys one request brings at least: some hundred KiB, so that progress is seen and nothing times out. */
 const BATCH = 2000;
@@ -85,19 +86,12 @@ export const useKeys = defineStore("keys", () => {
     keep(await unwrap(api.PATCH("/api/admin/keys/{id}", { params: { path: { id } }, body })));
   }
 
-  /** Shows the key as it is to be at once, and as it was if that is refused. */
-  async function setActive(id: number, is_active: boolean) {
+  function setActive(id: number, is_active: boolean) {
     const show = (now: boolean) => {
       const known = items.value.find((key) => key.id === id);
       if (known) keep({ ...known, is_active: now });
     };
-    show(is_active);
-    try {
-      await update(id, { is_active });
-    } catch (error) {
-      show(!is_active);
-      throw error;
-    }
+    return switched(is_active, show, () => update(id, { is_active }));
   }
 
   async function reset(id: number) {

@@ -2,6 +2,7 @@ import { defineStore } from "pinia";
 import { ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { ProxyKey, ProxyKeyForm } from "@/api/types";
+import { switched } from "@/lib/switched";
 
 /** The keys that clients show to the proxy. */
 export const useProxyKeys = defineStore("proxyKeys", () => {
@@ -21,8 +22,12 @@ export const useProxyKeys = defineStore("proxyKeys", () => {
   }
 
   async function replace(id: number, body: ProxyKeyForm) {
-    const key = await unwrap(api.PUT("/api/admin/proxy-keys/{id}", { params: { path: { id } }, body }));
-    items.value = items.value.map((known) => (known.id === id ? key : known));
+    keep(await unwrap(api.PUT("/api/admin/proxy-keys/{id}", { params: { path: { id } }, body })));
+  }
+
+  function setActive(key: ProxyKey, is_active: boolean) {
+    const show = (now: boolean) => keep({ ...key, is_active: now });
+    return switched(is_active, show, () => replace(key.id, { ...formOf(key), is_active }));
   }
 
   async function remove(id: number) {
@@ -30,7 +35,11 @@ export const useProxyKeys = defineStore("proxyKeys", () => {
     items.value = items.value.filter((key) => key.id !== id);
   }
 
-  return { items, isLoaded, load, create, replace, remove };
+  function keep(key: ProxyKey) {
+    items.value = items.value.map((known) => (known.id === key.id ? key : known));
+  }
+
+  return { items, isLoaded, load, create, replace, setActive, remove };
 });
 
 /** What of a key can be written, as it stands. */

@@ -2,6 +2,7 @@ import { defineStore } from "pinia";
 import { ref } from "vue";
 import { api, unwrap } from "@/api/client";
 import type { ErrorSample, ImaginedAnswer, KeyCounts, Rule, Service, ServiceForm, Verdict } from "@/api/types";
+import { switched } from "@/lib/switched";
 
 /** The services. There are few: all of them are kept. */
 export const useServices = defineStore("services", () => {
@@ -33,19 +34,13 @@ export const useServices = defineStore("services", () => {
     return keep(await unwrap(api.PUT("/api/admin/proxy-configs/{id}", { params: { path: { id } }, body })));
   }
 
-  /** Shows the service as it is to be at once, and as it was if that is refused. */
-  async function setActive(id: number, is_active: boolean) {
+  function setActive(id: number, is_active: boolean) {
     const show = (now: boolean) => {
       const known = items.value.find((service) => service.id === id);
       if (known) keep({ ...known, is_active: now });
     };
-    show(is_active);
-    try {
-      keep(await unwrap(api.PUT("/api/admin/proxy-configs/{id}/status", { params: { path: { id } }, body: { is_active } })));
-    } catch (error) {
-      show(!is_active);
-      throw error;
-    }
+    const ask = () => unwrap(api.PUT("/api/admin/proxy-configs/{id}/status", { params: { path: { id } }, body: { is_active } }));
+    return switched(is_active, show, async () => keep(await ask()));
   }
 
   async function remove(id: number) {
