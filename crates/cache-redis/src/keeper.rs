@@ -245,3 +245,22 @@ fn unopened(error: PoolError) -> Error {
         error => Error::Broken(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_that_lost_redis_at_once_come_back_one_by_one_and_ever_less_often() {
+        let mut instances = [(); 100].map(|()| Pauses::default());
+        let mut longest = FIRST_PAUSE;
+        for _ in 0..6 {
+            let mut pauses = instances.each_mut().map(Pauses::next);
+            pauses.sort_unstable();
+
+            assert!(pauses[0] >= longest / 2 && pauses[99] <= longest, "{pauses:?}");
+            assert!(pauses[99] > pauses[0] + longest / 4, "{pauses:?}");
+            longest = (2 * longest).min(LONGEST_PAUSE);
+        }
+    }
+}

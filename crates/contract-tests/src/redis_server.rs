@@ -101,13 +101,34 @@ impl RedisServer {
     pub fn command(&self, words: &[&str]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "*{}\r\n", words.len()).unwrap();
-        for word in words {
-            write!(stream, "${}\r\n{word}\r\n", word.len()).unwrap();
-        }
+        send(&mut stream, words);
         let mut answer = vec![0; 64 << 10];
         let length = stream.read(&mut answer).unwrap();
         String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    /// Sends commands on one connection.
+    pub fn commands(&self, all: &[&[&str]]) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        all.iter().chain(&[&["QUIT"][..]]).for_each(|words| send(&mut stream, words));
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(!answers.contains("-ERR") && !answers.contains("-NOAUTH"), "{answers}");
+    }
+
+    /// It loads its data for about so long, and refuses all else until it has; what is answered is the connection that
+    /// asked for it. Needs `--enable-debug-command local`.
+    pub fn load_for(&self, time: Duration) -> TcpStream {
+        self.commands(&[
+            // Each takes a millisecond.
+            &["DEBUG", "POPULATE", &time.as_millis().to_string()],
+            &["CONFIG", "SET", "key-load-delay", "1000"],
+            &["CONFIG", "SET", "loading-process-events-interval-bytes", "1024"],
+        ]);
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        send(&mut stream, &["DEBUG", "RELOAD"]);
+        stream
     }
 
     /// Whether it comes to listen; not if it ends instead.
@@ -143,6 +164,13 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+fn send(stream: &mut TcpStream, words: &[&str]) {
+    write!(stream, "*{}\r\n", words.len()).unwrap();
+    for word in words {
+        write!(stream, "${}\r\n{word}\r\n", word.len()).unwrap();
     }
 }
 

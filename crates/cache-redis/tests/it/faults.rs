@@ -2,8 +2,6 @@
 
 use std::{
     collections::HashSet,
-    io::Write as _,
-    net::TcpStream,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -218,18 +216,8 @@ async fn a_redis_that_loads_its_data_is_not_asked_until_it_has() {
     let cache = instance(&server).await;
     let turns = cache.turns(POOL);
     assert_eq!(next(&turns).await, 0);
-    server.command(&["DEBUG", "POPULATE", "1000"]);
-    server.command(&[
-        "CONFIG",
-        "SET",
-        "key-load-delay",
-        "1000",
-        "loading-process-events-interval-bytes",
-        "1024",
-    ]);
 
-    let mut loading = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    loading.write_all(b"DEBUG RELOAD\r\n").unwrap();
+    let _loading = server.load_for(Duration::from_secs(1));
     let mut turn = 0;
     let refused = async {
         while is_shared(&turns) {

@@ -24,7 +24,8 @@ fn list(admin: &Admin) -> Vec<Value> {
     admin.call("GET", "/instances", &Value::Null).1["items"].as_array().cloned().unwrap_or_default()
 }
 
-fn terms(admin: &Admin) -> Vec<i64> {
+/// The terms of those that lead.
+pub(crate) fn terms(admin: &Admin) -> Vec<i64> {
     list(admin).iter().filter_map(|instance| instance["term"].as_i64()).collect()
 }
 

@@ -5,6 +5,7 @@ mod cold_start;
 mod fail_static;
 mod import;
 mod instances;
+mod killed_migration;
 mod leader;
 mod load;
 mod migrate;

@@ -118,9 +118,9 @@ impl Console {
         writeln!(self.child.stdin.as_mut().unwrap(), "{statements}; SELECT 'done';").unwrap();
         let mut rows = Vec::new();
         loop {
-            let mut row = String::new();
-            assert_ne!(self.answers.read_line(&mut row).unwrap(), 0, "it ended at: {statements}");
-            match row.trim() {
+            let mut row = Vec::new();
+            assert_ne!(self.answers.read_until(b'\n', &mut row).unwrap(), 0, "it ended at: {statements}");
+            match String::from_utf8_lossy(&row).trim() {
                 "done" => return rows,
                 row => rows.push(row.to_owned()),
             }
