@@ -7,6 +7,7 @@ mod import;
 mod instances;
 mod killed_migration;
 mod leader;
+#[path = "../it/load.rs"]
 mod load;
 mod migrate;
 mod mysql;
