@@ -10,6 +10,9 @@ PATH=$PATH:/usr/sbin
 start() {
     local folder port
     folder=$(realpath "$1")
+    # A server that starts clears away every temporary table it finds, those of others that run as well.
+    export TMPDIR=$folder/tmp
+    mkdir -p "$TMPDIR"
     [ -d "$folder/data" ] || mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" --skip-test-db \
         --auth-root-authentication-method=normal --skip-name-resolve >"$folder/install.log" 2>&1 || {
         echo "MariaDB's tables cannot be made:" >&2
