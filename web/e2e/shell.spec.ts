@@ -107,6 +107,23 @@ test("an outage signs nobody out", async ({ page }) => {
   await expect(page).toHaveURL(/\/audit$/);
 });
 
+test("a session that ends takes nothing with it that is not saved", async ({ page }) => {
+  await signIn(page, "/proxy-keys");
+  await page.getByTestId("new-proxy-key").click();
+  const name = page.getByRole("dialog").getByRole("textbox").first();
+  await name.fill("a team of ours");
+  await page.context().clearCookies();
+  await page.getByTestId("save-proxy-key").click();
+  await expect(page.getByText("What you have not saved is still here")).toBeVisible();
+  await isFit(page);
+  await page.locator("#password").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#password")).toBeHidden();
+  await expect(name).toHaveValue("a team of ours");
+  await page.getByTestId("save-proxy-key").click();
+  await expect(page.getByText("a team of ours")).toBeVisible();
+});
+
 test("a page whose code went with an upgrade is loaded anew", async ({ page }) => {
   let isGone = true;
   await page.route(/\/assets\/AuditView-.*\.js/, (route) => (isGone ? route.abort() : route.continue()));

@@ -28,7 +28,7 @@ export const useSession = defineStore("session", () => {
   }
 
   lent.onEnd = () => {
-    hasEnded.value = username.value !== null;
+    if (username.value !== null) hasEnded.value = true;
     forget();
   };
 
