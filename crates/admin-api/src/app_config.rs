@@ -17,15 +17,15 @@ pub(crate) struct AppConfig {
     proxy_public_base_url: String,
     /// `lightweight` or `enterprise`.
     build: &'static str,
-    /// The program's version. Shown to a signed-in admin only, like what follows.
+    /// The program's version. Shown to a signed-in admin only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     version: Option<String>,
-    /// `sqlite` or `mysql`.
+    /// `sqlite` or `mysql`. Shown to a signed-in admin only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     database_type: Option<String>,
-    /// `memory` or `redis`.
+    /// `memory` or `redis`. Shown to a signed-in admin only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     cache_type: Option<String>,

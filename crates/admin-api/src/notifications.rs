@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, str::FromStr};
 
 use axum::{Json, extract::State};
 use rotator_core::{
-    notifications::{Event, EventKind, Format, Letter, Notifications, SigningSecret, Webhook, WebhookUrl},
+    notifications::{
+        Event, EventKind, Format, Language, Letter, Notifications, SigningSecret, Webhook, WebhookUrl,
+    },
     store::StoreError,
 };
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,7 @@ const HIDDEN: &str = "***";
 #[derive(Serialize, ToSchema)]
 #[schema(as = Notifications)]
 pub(crate) struct NotificationsView {
-    /// A service is low with fewer keys than this that can be used, if it has so many.
+    /// A service is low with fewer keys than this that can be used; one that has no more in all, when one of them cannot be.
     low_keys: u32,
     /// Who is told.
     webhooks: Vec<WebhookView>,
@@ -48,6 +50,9 @@ struct WebhookView {
     /// How a letter is written: `json`, `feishu` or `dingtalk`.
     #[schema(value_type = String)]
     format: Format,
+    /// In which language: `en` or `zh`.
+    #[schema(value_type = String)]
+    language: Language,
     /// Of what it wants to hear.
     #[schema(value_type = Vec<String>, example = json!(["pool_low", "pool_empty"]))]
     events: BTreeSet<EventKind>,
@@ -57,7 +62,8 @@ struct WebhookView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotificationsForm {
-    /// A service is low with fewer keys than this that can be used, if it has so many: 1 to 1 000 000.
+    /// From 1 to 1 000 000. A service is low with fewer keys than this that can be used; one that has no more in all, when
+    /// one of them cannot be.
     #[schema(required, nullable = false, minimum = 1, maximum = 1_000_000)]
     low_keys: Option<u32>,
     /// At most 10.
@@ -80,6 +86,9 @@ pub(crate) struct WebhookForm {
     /// by default.
     #[schema(value_type = Option<String>)]
     format: Option<Format>,
+    /// In which language its sentence is: `en` or `zh`. `en` by default.
+    #[schema(value_type = Option<String>)]
+    language: Option<Language>,
     /// Of what it wants to hear: `pool_low`, `pool_empty`, `pool_recovered`, `keys_rejected`, `keys_exhausted`,
     /// `dependency_degraded`, `dependency_recovered`. All of them by default.
     #[schema(value_type = Option<Vec<String>>)]
@@ -269,6 +278,7 @@ impl WebhookForm {
             url,
             secret,
             format: self.format.or_else(|| before.map(|before| before.format)).unwrap_or_default(),
+            language: self.language.or_else(|| before.map(|before| before.language)).unwrap_or_default(),
             events: self
                 .events
                 .or_else(|| before.map(|before| before.events.clone()))
@@ -288,6 +298,7 @@ impl NotificationsView {
             url: webhook.url.masked(),
             secret: if webhook.secret.is_some() { HIDDEN } else { "" },
             format: webhook.format,
+            language: webhook.language,
             events: webhook.events.clone(),
         };
         Self { low_keys: notifications.low_keys, webhooks: notifications.webhooks.iter().map(view).collect() }

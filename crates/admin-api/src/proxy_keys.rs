@@ -59,7 +59,7 @@ pub(crate) struct ProxyKeyForm {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProxyKey)]
 pub(crate) struct ProxyKeyView {
-    /// Given by the store, never used twice. What records of requests have as `proxy_key`.
+    /// What records of requests have as `proxy_key`. The operator's are counted from 1; those of admins are never used twice.
     id: i64,
     /// The first 6 and the last 3 characters.
     #[schema(example = "pk-AbC***xyz")]

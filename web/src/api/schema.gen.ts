@@ -1010,16 +1010,16 @@ export interface components {
         AppConfig: {
             /** @description `lightweight` or `enterprise`. */
             build: string;
-            /** @description `memory` or `redis`. */
+            /** @description `memory` or `redis`. Shown to a signed-in admin only. */
             cache_type?: string;
-            /** @description `sqlite` or `mysql`. */
+            /** @description `sqlite` or `mysql`. Shown to a signed-in admin only. */
             database_type?: string;
             /**
              * @description The address under which clients reach the proxy.
              * @example http://localhost:8000
              */
             proxy_public_base_url: string;
-            /** @description The program's version. Shown to a signed-in admin only, like what follows. */
+            /** @description The program's version. Shown to a signed-in admin only. */
             version?: string;
         };
         /** @description One key, one request. */
@@ -1523,7 +1523,7 @@ export interface components {
                 config_type: "GENERIC" | "LLM";
                 /**
                  * Format: int64
-                 * @description In milliseconds.
+                 * @description In milliseconds; null means the server's own setting.
                  */
                 connect_timeout_ms: number | null;
                 /**
@@ -1540,7 +1540,7 @@ export interface components {
                 id: number;
                 /**
                  * Format: int64
-                 * @description In milliseconds.
+                 * @description In milliseconds; null means the server's own setting.
                  */
                 idle_timeout_ms: number | null;
                 /** @description Whether clients may call it. */
@@ -1549,37 +1549,37 @@ export interface components {
                 key_counts: components["schemas"]["KeyCounts"];
                 /**
                  * Format: int32
-                 * @description Of each key: requests at a time, at most.
+                 * @description Of each key: requests at a time, at most; null means no bound.
                  */
                 key_max_concurrent: number | null;
                 /**
                  * Format: int32
-                 * @description Of each key: requests in any minute, at most.
+                 * @description Of each key: requests in any minute, at most; null means no bound.
                  */
                 key_max_per_minute: number | null;
                 /**
                  * Format: int32
-                 * @description Of each key: tokens in any minute, after which it gets no more requests.
+                 * @description Of each key: tokens in any minute, after which it gets no more requests; null means no bound.
                  */
                 key_max_tokens_per_minute: number | null;
                 /**
                  * Format: int32
-                 * @description Null means the server's own setting, here and below.
+                 * @description How many keys one request may try; null means the server's own setting.
                  */
                 max_attempts: number | null;
                 /**
                  * Format: int64
-                 * @description In bytes.
+                 * @description In bytes; null means the server's own setting.
                  */
                 max_body_bytes: number | null;
                 /**
                  * Format: int32
-                 * @description Requests at a time, at most; null means no bound, here and below.
+                 * @description Requests at a time, at most; null means no bound.
                  */
                 max_concurrent: number | null;
                 /**
                  * Format: int32
-                 * @description Requests in any minute, at most.
+                 * @description Requests in any minute, at most; null means no bound.
                  */
                 max_per_minute: number | null;
                 /**
@@ -1589,17 +1589,20 @@ export interface components {
                 max_queue_wait_ms: number | null;
                 /**
                  * Format: int32
-                 * @description How often one request may be sent again because the upstream failed.
+                 * @description How often one request may be sent again because the upstream failed; null means once.
                  */
                 max_retries: number | null;
                 /**
                  * Format: int32
-                 * @description Tokens in any minute, after which no more requests are let in.
+                 * @description Tokens in any minute, after which no more requests are let in; null means no bound.
                  */
                 max_tokens_per_minute: number | null;
                 /** @description `ANY` or one method; null for `LLM`. */
                 method: string | null;
-                /** @description Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other. */
+                /**
+                 * @description Of a service whose clients speak another format than its API: the API's name for a model, by the client's name for
+                 *     it; `*` stands for every other.
+                 */
                 model_aliases: {
                     [key: string]: string;
                 };
@@ -1617,7 +1620,7 @@ export interface components {
                 remove_headers: string[];
                 /**
                  * Format: int64
-                 * @description In milliseconds.
+                 * @description In milliseconds; null means the server's own setting.
                  */
                 response_timeout_ms: number | null;
                 /** @description How answers are understood, before what is known of the provider. */
@@ -1739,7 +1742,7 @@ export interface components {
             path: string;
             /**
              * Format: int32
-             * @description Which proxy key the client showed: its place in the list, counted from 1.
+             * @description Which proxy key the client showed: its id.
              */
             proxy_key: number | null;
             /** @description What the client was answered as `x-request-id`. */
@@ -1896,7 +1899,7 @@ export interface components {
         Notifications: {
             /**
              * Format: int32
-             * @description A service is low with fewer keys than this that can be used, if it has so many.
+             * @description A service is low with fewer keys than this that can be used; one that has no more in all, when one of them cannot be.
              */
             low_keys: number;
             /** @description Who is told. */
@@ -1913,7 +1916,8 @@ export interface components {
         NotificationsForm: {
             /**
              * Format: int32
-             * @description A service is low with fewer keys than this that can be used, if it has so many: 1 to 1 000 000.
+             * @description From 1 to 1 000 000. A service is low with fewer keys than this that can be used; one that has no more in all, when
+             *     one of them cannot be.
              */
             low_keys: number;
             /** @description At most 10. */
@@ -2047,7 +2051,7 @@ export interface components {
             config_type: "GENERIC" | "LLM";
             /**
              * Format: int64
-             * @description In milliseconds.
+             * @description In milliseconds; null means the server's own setting.
              */
             connect_timeout_ms: number | null;
             /**
@@ -2064,7 +2068,7 @@ export interface components {
             id: number;
             /**
              * Format: int64
-             * @description In milliseconds.
+             * @description In milliseconds; null means the server's own setting.
              */
             idle_timeout_ms: number | null;
             /** @description Whether clients may call it. */
@@ -2073,37 +2077,37 @@ export interface components {
             key_counts: components["schemas"]["KeyCounts"];
             /**
              * Format: int32
-             * @description Of each key: requests at a time, at most.
+             * @description Of each key: requests at a time, at most; null means no bound.
              */
             key_max_concurrent: number | null;
             /**
              * Format: int32
-             * @description Of each key: requests in any minute, at most.
+             * @description Of each key: requests in any minute, at most; null means no bound.
              */
             key_max_per_minute: number | null;
             /**
              * Format: int32
-             * @description Of each key: tokens in any minute, after which it gets no more requests.
+             * @description Of each key: tokens in any minute, after which it gets no more requests; null means no bound.
              */
             key_max_tokens_per_minute: number | null;
             /**
              * Format: int32
-             * @description Null means the server's own setting, here and below.
+             * @description How many keys one request may try; null means the server's own setting.
              */
             max_attempts: number | null;
             /**
              * Format: int64
-             * @description In bytes.
+             * @description In bytes; null means the server's own setting.
              */
             max_body_bytes: number | null;
             /**
              * Format: int32
-             * @description Requests at a time, at most; null means no bound, here and below.
+             * @description Requests at a time, at most; null means no bound.
              */
             max_concurrent: number | null;
             /**
              * Format: int32
-             * @description Requests in any minute, at most.
+             * @description Requests in any minute, at most; null means no bound.
              */
             max_per_minute: number | null;
             /**
@@ -2113,17 +2117,20 @@ export interface components {
             max_queue_wait_ms: number | null;
             /**
              * Format: int32
-             * @description How often one request may be sent again because the upstream failed.
+             * @description How often one request may be sent again because the upstream failed; null means once.
              */
             max_retries: number | null;
             /**
              * Format: int32
-             * @description Tokens in any minute, after which no more requests are let in.
+             * @description Tokens in any minute, after which no more requests are let in; null means no bound.
              */
             max_tokens_per_minute: number | null;
             /** @description `ANY` or one method; null for `LLM`. */
             method: string | null;
-            /** @description Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other. */
+            /**
+             * @description Of a service whose clients speak another format than its API: the API's name for a model, by the client's name for
+             *     it; `*` stands for every other.
+             */
             model_aliases: {
                 [key: string]: string;
             };
@@ -2141,7 +2148,7 @@ export interface components {
             remove_headers: string[];
             /**
              * Format: int64
-             * @description In milliseconds.
+             * @description In milliseconds; null means the server's own setting.
              */
             response_timeout_ms: number | null;
             /** @description How answers are understood, before what is known of the provider. */
@@ -2279,7 +2286,10 @@ export interface components {
              * @example ANY
              */
             method?: string | null;
-            /** @description Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other. */
+            /**
+             * @description Of a service whose clients speak another format than its API: the API's name for a model, by the client's name for
+             *     it; `*` stands for every other.
+             */
             model_aliases?: {
                 [key: string]: string;
             } | null;
@@ -2353,7 +2363,7 @@ export interface components {
             expires_at: string | null;
             /**
              * Format: int64
-             * @description Given by the store, never used twice. What records of requests have as `proxy_key`.
+             * @description What records of requests have as `proxy_key`. The operator's are counted from 1; those of admins are never used twice.
              */
             id: number;
             /** @description Whether it lets anybody in. */
@@ -2834,6 +2844,8 @@ export interface components {
              * @description By which it is known.
              */
             id: number;
+            /** @description In which language: `en` or `zh`. */
+            language: string;
             /** @description `***` when letters are signed, empty when not. */
             secret: string;
             /**
@@ -2859,6 +2871,8 @@ export interface components {
              * @description Of one that is there already: what is left out, or sent back as it was shown, stays as it is.
              */
             id?: number | null;
+            /** @description In which language its sentence is: `en` or `zh`. `en` by default. */
+            language?: string | null;
             /**
              * @description What letters are signed with, by HMAC-SHA256: `whsec_` and base64, or any text of 16 bytes or more. Empty for
              *     letters without a signature.

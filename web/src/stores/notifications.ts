@@ -7,6 +7,8 @@ import type { Notifications, Webhook } from "@/api/types";
 export const EVENTS = ["pool_low", "pool_empty", "pool_recovered", "keys_rejected", "keys_exhausted", "dependency_degraded", "dependency_recovered"] as const;
 /** How letters can be written. */
 export const FORMATS = ["json", "feishu", "dingtalk"] as const;
+/** In which languages. */
+export const LANGUAGES = ["en", "zh"] as const;
 
 /** Who is told of what happens. Addresses and secrets come masked, and stay as they are when they are sent back so. */
 export const useNotifications = defineStore("notifications", () => {

@@ -113,7 +113,8 @@ pub(crate) struct ProxyConfigForm {
     /// Of a service whose clients speak another format than its API: whether a request is refused instead of translated
     /// without what the API has nothing like.
     translation_strict: Option<bool>,
-    /// Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other.
+    /// Of a service whose clients speak another format than its API: the API's name for a model, by the client's name for
+    /// it; `*` stands for every other.
     model_aliases: Option<BTreeMap<String, String>>,
 }
 

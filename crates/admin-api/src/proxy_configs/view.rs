@@ -55,43 +55,43 @@ pub(crate) struct ProxyConfigView {
     strategy: String,
     /// Other addresses of the same API.
     more_targets: Vec<TargetForm>,
-    /// Null means the server's own setting, here and below.
+    /// How many keys one request may try; null means the server's own setting.
     #[schema(required)]
     max_attempts: Option<u8>,
-    /// How often one request may be sent again because the upstream failed.
+    /// How often one request may be sent again because the upstream failed; null means once.
     #[schema(required)]
     max_retries: Option<u8>,
     /// In milliseconds, all attempts together; null means no bound.
     #[schema(required)]
     total_timeout_ms: Option<u64>,
-    /// In milliseconds.
+    /// In milliseconds; null means the server's own setting.
     #[schema(required)]
     connect_timeout_ms: Option<u64>,
-    /// In milliseconds.
+    /// In milliseconds; null means the server's own setting.
     #[schema(required)]
     response_timeout_ms: Option<u64>,
-    /// In milliseconds.
+    /// In milliseconds; null means the server's own setting.
     #[schema(required)]
     idle_timeout_ms: Option<u64>,
-    /// In bytes.
+    /// In bytes; null means the server's own setting.
     #[schema(required)]
     max_body_bytes: Option<u64>,
-    /// Requests at a time, at most; null means no bound, here and below.
+    /// Requests at a time, at most; null means no bound.
     #[schema(required)]
     max_concurrent: Option<u32>,
-    /// Requests in any minute, at most.
+    /// Requests in any minute, at most; null means no bound.
     #[schema(required)]
     max_per_minute: Option<u32>,
-    /// Tokens in any minute, after which no more requests are let in.
+    /// Tokens in any minute, after which no more requests are let in; null means no bound.
     #[schema(required)]
     max_tokens_per_minute: Option<u32>,
-    /// Of each key: requests at a time, at most.
+    /// Of each key: requests at a time, at most; null means no bound.
     #[schema(required)]
     key_max_concurrent: Option<u32>,
-    /// Of each key: requests in any minute, at most.
+    /// Of each key: requests in any minute, at most; null means no bound.
     #[schema(required)]
     key_max_per_minute: Option<u32>,
-    /// Of each key: tokens in any minute, after which it gets no more requests.
+    /// Of each key: tokens in any minute, after which it gets no more requests; null means no bound.
     #[schema(required)]
     key_max_tokens_per_minute: Option<u32>,
     /// How long a request may wait for a key when all of them rest, in milliseconds; null means not at all.
@@ -123,7 +123,8 @@ pub(crate) struct ProxyConfigView {
     /// Of a service whose clients speak another format than its API: whether a request is refused instead of translated
     /// without what the API has nothing like.
     translation_strict: bool,
-    /// Of such a service: the API's name for a model, by the client's name for it; `*` stands for every other.
+    /// Of a service whose clients speak another format than its API: the API's name for a model, by the client's name for
+    /// it; `*` stands for every other.
     model_aliases: BTreeMap<String, String>,
     /// Its keys by state.
     key_counts: KeyCountsView,

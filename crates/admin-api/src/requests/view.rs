@@ -45,7 +45,7 @@ pub(crate) struct RequestView {
     /// The key that it was answered with, or last tried with.
     #[schema(required)]
     key_id: Option<i64>,
-    /// Which proxy key the client showed: its place in the list, counted from 1.
+    /// Which proxy key the client showed: its id.
     #[schema(required)]
     proxy_key: Option<u32>,
     /// Its method.

@@ -29,7 +29,7 @@ async fn nobody_is_told_until_an_admin_writes_a_webhook() {
     assert_eq!(admin.get("/notifications").await.body, json!({ "low_keys": 3, "webhooks": [] }));
     let written = write_one(&admin).await;
 
-    let webhook = json!({ "id": 1, "url": "https://hooks.example.com/***123", "secret": "***", "format": "json", "events": ["pool_empty"] });
+    let webhook = json!({ "id": 1, "url": "https://hooks.example.com/***123", "secret": "***", "format": "json", "language": "en", "events": ["pool_empty"] });
     assert_eq!(written, json!({ "low_keys": 2, "webhooks": [webhook] }));
     assert_eq!(admin.get("/notifications").await.body, written);
     let log = admin.get("/audit-log?limit=1").await.body;
@@ -45,6 +45,7 @@ async fn what_was_shown_can_be_sent_back_with_an_edit() {
     let before = stored(&api).await;
 
     shown["webhooks"][0]["format"] = json!("feishu");
+    shown["webhooks"][0]["language"] = json!("zh");
     shown["webhooks"].as_array_mut().unwrap().push(json!({ "url": "http://127.0.0.1:9/x" }));
     assert_eq!(admin.put("/notifications", shown).await.status, 200);
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rotator_core::{
-    notifications::{EventKind, Format, Notifications, Webhook},
+    notifications::{EventKind, Format, Language, Notifications, Webhook},
     store::Store,
 };
 
@@ -16,6 +16,7 @@ pub(super) fn notifications() -> Notifications {
         url: format!("https://hooks.example.com/{id}/%22%C3%A9?canary='").parse().unwrap(),
         secret: secret.map(|secret| secret.parse().unwrap()),
         format,
+        language: Language::Zh,
         events: BTreeSet::from(EventKind::ALL),
     };
     let webhooks =

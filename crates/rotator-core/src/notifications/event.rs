@@ -151,38 +151,4 @@ impl Event {
     pub fn name(&self) -> &'static str {
         self.kind().map_or("test", EventKind::as_str)
     }
-
-    /// It as a sentence.
-    pub(super) fn sentence(&self) -> String {
-        match self {
-            Self::Pool(level, PoolState { service, usable, total }) => match level {
-                Level::Enough => format!("{service} is well again: {usable} of {total} keys can be used."),
-                Level::Low => format!("{service} is low on keys: {usable} of {total} can be used."),
-                Level::Empty => format!("{service} has no key left that can be used, of {total}."),
-            },
-            Self::KeysRejected(affected) => format!("{affected} not accepted by the API any more."),
-            Self::KeysExhausted(affected) => format!("{affected} out of quota."),
-            Self::Degraded(part) => {
-                format!("the {} does not answer; requests are served by what is known.", part.as_str())
-            }
-            Self::Recovered(part) => format!("the {} answers again.", part.as_str()),
-            Self::Test => "this is a test. Notifications arrive here.".into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.name, self.slug)
-    }
-}
-
-impl std::fmt::Display for Affected {
-    /// The beginning of a sentence.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &*self.keys {
-            [key] => write!(f, "key {key} of {} is", self.service),
-            keys => write!(f, "{} keys of {} are", keys.len(), self.service),
-        }
-    }
 }

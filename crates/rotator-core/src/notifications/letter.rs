@@ -50,7 +50,7 @@ const KEYS: usize = 20;
 impl Letter {
     /// Of an event on the server that is reached under this address.
     pub fn new(webhook: &Webhook, event: &Event, server: &str, at: Timestamp, id: String) -> Self {
-        let text = format!("API Key Rotator: {}", event.sentence());
+        let text = event.text(webhook.language);
         let body = match webhook.format {
             Format::Json => json!(Told::of(event, &text, server, at)),
             Format::Feishu => json!({ "msg_type": "text", "content": { "text": text } }),
@@ -112,12 +112,12 @@ mod tests {
     use super::*;
     use crate::{
         model::ConfigId,
-        notifications::{Level, WatchedPart},
+        notifications::{Language, Level, WatchedPart},
     };
 
     fn webhook(format: Format) -> Webhook {
         let url = "https://hooks.example.com/x".parse().unwrap();
-        Webhook { id: 1, url, secret: None, format, events: BTreeSet::new() }
+        Webhook { id: 1, url, secret: None, format, language: Language::En, events: BTreeSet::new() }
     }
 
     fn body(format: Format, event: &Event) -> Value {

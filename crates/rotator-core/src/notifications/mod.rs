@@ -5,6 +5,7 @@
 
 mod event;
 mod letter;
+mod sentence;
 mod webhook;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 
 pub use event::{Affected, Event, EventKind, Level, PoolState, Service, WatchedPart};
 pub use letter::Letter;
+pub use sentence::Language;
 pub use webhook::{Format, Notifications, SigningSecret, Webhook, WebhookUrl};
 
 /// Takes letters to webhooks. The data path implements it: it has the connections, and knows which addresses may be

@@ -5,7 +5,7 @@ use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::EventKind;
+use super::{EventKind, Language};
 use crate::{model::BaseUrl, secret::Secret, store::StoreError, vault::Vault};
 
 /// Where operators are told of what happens.
@@ -30,6 +30,8 @@ pub struct Webhook {
     pub secret: Option<SigningSecret>,
     /// How a letter is written.
     pub format: Format,
+    /// In which language.
+    pub language: Language,
     /// Of what it wants to hear.
     pub events: BTreeSet<EventKind>,
 }
@@ -80,6 +82,9 @@ struct KeptWebhook {
     url: String,
     secret: Option<String>,
     format: Format,
+    // Those of before there was a choice have none.
+    #[serde(default)]
+    language: Language,
     events: BTreeSet<EventKind>,
 }
 
@@ -106,6 +111,7 @@ impl Notifications {
             url: webhook.url.expose(),
             secret: webhook.secret.as_ref().map(|SigningSecret(secret)| secret.expose().to_owned()),
             format: webhook.format,
+            language: webhook.language,
             events: webhook.events.clone(),
         });
         let kept = Kept { low_keys: self.low_keys, webhooks: webhooks.collect(), last_id: self.last_id };
@@ -126,6 +132,7 @@ impl Notifications {
                 url: kept.url.parse()?,
                 secret: kept.secret.as_deref().map(str::parse).transpose()?,
                 format: kept.format,
+                language: kept.language,
                 events: mem::take(&mut kept.events),
             })
         };
@@ -234,6 +241,7 @@ mod tests {
             url: URL.parse().unwrap(),
             secret: Some("a canary of a secret".parse().unwrap()),
             format: Format::Feishu,
+            language: Language::Zh,
             events: BTreeSet::from([EventKind::PoolEmpty, EventKind::KeysRejected]),
         };
         Notifications { low_keys: 5, webhooks: vec![webhook], last_id: 9 }

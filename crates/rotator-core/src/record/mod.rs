@@ -34,7 +34,7 @@ pub struct RequestRecord {
     pub config_id: Option<ConfigId>,
     /// Which key answered, or was tried last.
     pub key_id: Option<KeyId>,
-    /// Which proxy key the client showed: its place in the list, counted from 1.
+    /// Which proxy key the client showed: its id.
     pub proxy_key: Option<u32>,
     /// Its method.
     pub method: Method,

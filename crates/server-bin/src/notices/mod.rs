@@ -126,7 +126,7 @@ async fn deliver(courier: Arc<dyn Courier>, letter: Letter, event: &'static str)
 mod tests {
     use std::sync::Mutex;
 
-    use rotator_core::notifications::{Format, Receipt, Webhook};
+    use rotator_core::notifications::{Format, Language, Receipt, Webhook};
 
     use super::*;
 
@@ -155,7 +155,8 @@ mod tests {
         ] {
             let courier = Arc::new(Answers(Mutex::new(answers.clone()), Mutex::default()));
             let url = "https://hooks.example.com/x".parse().unwrap();
-            let webhook = Webhook { id: 1, url, secret: None, format: Format::Json, events: BTreeSet::new() };
+            let (format, language) = (Format::Json, Language::En);
+            let webhook = Webhook { id: 1, url, secret: None, format, language, events: BTreeSet::new() };
             let letter = Letter::new(&webhook, &Event::Test, "http://here", clock::now(), "msg_1".into());
 
             deliver(Arc::clone(&courier) as Arc<dyn Courier>, letter.clone(), "test").await;

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 it("a test sends the webhook as it stands, and shows what it answered", async () => {
-  const webhook: Webhook = { id: 1, url: "https://hooks.example.com/***xyz", secret: "***", format: "json", events: ["pool_low"] };
+  const webhook: Webhook = { id: 1, url: "https://hooks.example.com/***xyz", secret: "***", format: "json", language: "en", events: ["pool_low"] };
   const wrapper = mount(WebhookFields, { props: { modelValue: webhook }, global: { plugins: [createPinia(), i18n] } });
 
   await wrapper.find("[data-test=test-webhook]").trigger("click");
