@@ -13,7 +13,8 @@ export function complaintsOf(page: Page): string[] {
 
 /** Nothing that keeps a person from reading or using what is shown, and nothing that sticks out of the window. */
 export async function isFit(page: Page) {
-  // Colours are measured when nothing is on its way any more.
+  // Colours are measured when nothing is on its way any more, and nothing that goes by itself is about to.
+  await expect(page.locator(".el-message")).toHaveCount(0);
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => null))));
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect.soft(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`)).toEqual([]);

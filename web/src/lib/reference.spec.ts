@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { fieldsOf, referenceOf } from "./reference";
+import texts from "../locales/reference.zh-CN.json";
+import { fieldsOf, referenceOf, translated } from "./reference";
 
 const document: unknown = JSON.parse(readFileSync("../docs/openapi.json", "utf8"));
 const operations = referenceOf(document).groups.flatMap((group) => group.operations);
@@ -26,4 +27,24 @@ it("the fields of an object have types, those of others among them", () => {
   expect(field("RequestDetail", "request_id")).toMatchObject({ type: "string" });
   expect(field("ProxyConfigForm", "rules")).toMatchObject({ type: "Rule[] | null", of: "Rule", isRequired: false });
   expect(fieldsOf(document, "Nothing")).toEqual([]);
+});
+
+it("all that is shown of the document has a Chinese text, and no other has", () => {
+  const { groups } = referenceOf(document);
+  const { schemas } = (document as { components: { schemas: object } }).components;
+  const shown = [
+    ...groups.flatMap(({ name, description }) => [name, description]),
+    ...operations.flatMap(({ summary, description }) => [summary, description]),
+    ...operations.flatMap(({ parameters, answers }) => [...parameters, ...answers].map(({ description }) => description)),
+    ...Object.keys(schemas).flatMap((schema) => fieldsOf(document, schema).map(({ description }) => description)),
+  ];
+  const wanted = new Set(shown.filter(Boolean));
+  expect([...wanted].filter((text) => !(text in texts))).toEqual([]);
+  expect(Object.keys(texts).filter((text) => !wanted.has(text))).toEqual([]);
+});
+
+it("only what people read is translated", () => {
+  const before = { summary: "a", tags: ["a"], properties: { description: { description: "b", example: "a" } } };
+  const after = { summary: "A", tags: ["a"], properties: { description: { description: "B", example: "a" } } };
+  expect(translated(before, (text) => text.toUpperCase())).toEqual(after);
 });

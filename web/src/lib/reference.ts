@@ -53,6 +53,15 @@ const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const PREFIX = "#/components/schemas/";
+const TEXTS = ["summary", "description"];
+
+/** The same document with all that people read of it as `say` has it. */
+export function translated(document: unknown, say: (text: string) => string): unknown {
+  if (Array.isArray(document)) return document.map((item) => translated(item, say));
+  if (typeof document !== "object" || document === null) return document;
+  const entries = Object.entries(document).map(([name, value]) => [name, typeof value === "string" && TEXTS.includes(name) ? say(value) : translated(value, say)]);
+  return Object.fromEntries(entries);
+}
 
 /** The document as groups of operations, in its own order. */
 export function referenceOf(document: unknown): Reference {

@@ -32,6 +32,18 @@ const SERVER_TEXTS: Record<Locale, () => Promise<{ default: Catalogue }>> = {
   "zh-CN": () => import("./server.zh-CN.json"),
 };
 
+/** What the document of the API says, by language; it is written in English. */
+const REFERENCE_TEXTS: Record<Locale, () => Promise<{ default: Record<string, string> }>> = {
+  en: async () => ({ default: {} }),
+  "zh-CN": () => import("./reference.zh-CN.json"),
+};
+
+/** Says a text of the document of the API in a language. */
+export async function referenceSpeaker(locale: Locale): Promise<(text: string) => string> {
+  const texts = new Map(Object.entries((await REFERENCE_TEXTS[locale]()).default));
+  return (text) => texts.get(text) ?? text;
+}
+
 /** Says a sentence of the server in the language that is spoken now. */
 export const serverTexts = shallowRef(speaker({}));
 
