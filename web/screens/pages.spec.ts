@@ -12,7 +12,7 @@ const PAGES: { name: string; path: string; small?: boolean; prepare?: (page: Pag
   { name: "service-editor", path: "/services", prepare: openEditor },
   { name: "rules", path: "/services", prepare: openRules },
   { name: "requests", path: "/requests", small: true },
-  { name: "request", path: "/requests", prepare: (page) => page.locator("tbody button").first().click() },
+  { name: "request", path: "/requests?attempts=2", prepare: (page) => page.locator("tbody button").first().click() },
   { name: "playground", path: "/playground" },
   { name: "connect", path: "/connect", small: true },
   { name: "proxy-keys", path: "/proxy-keys" },
