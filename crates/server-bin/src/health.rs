@@ -140,17 +140,9 @@ impl Health {
         self.cache.get()
     }
 
-    /// Asks the store and the cache again and again.
+    /// Asks the store and the cache again and again. One that hangs does not keep the other waiting.
     pub async fn watch(self: Arc<Self>, store: Arc<dyn Store>, cache: Arc<dyn Cache>) {
-        let mut ticks = interval(PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            // One that hangs does not keep the other waiting.
-            let (store, cache) = join!(timeout(PATIENCE, store.ping()), timeout(PATIENCE, cache.ping()));
-            self.note_store(matches!(store, Ok(Ok(()))));
-            self.note_cache(matches!(cache, Ok(Ok(()))));
-        }
+        join!(self.store.watch(|| store.ping()), self.cache.watch(|| cache.ping()));
     }
 }
 
@@ -164,6 +156,15 @@ impl Watched {
         Dependency { is_up: !self.down.load(Relaxed), since }
     }
 
+    async fn watch<F: Future<Output = Result<(), E>>, E>(&self, ping: impl Fn() -> F) {
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.note(matches!(timeout(PATIENCE, ping()).await, Ok(Ok(()))));
+        }
+    }
+
     fn note(&self, up: bool) {
         let (what, was_down) = (self.what, self.down.swap(!up, Relaxed));
         if was_down == up {
@@ -174,5 +175,29 @@ impl Watched {
             (true, true) => info!(what, "answers again"),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::Cell,
+        future::{pending, ready},
+    };
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_is_down_when_patience_ends_and_keeps_the_other_not_waiting() {
+        let (hung, well, asked) = (Watched::new("store"), Watched::new("cache"), Cell::new(0));
+        let answers = || {
+            asked.set(asked.get() + 1);
+            ready(Ok::<(), ()>(()))
+        };
+
+        let both = async { join!(hung.watch(pending::<Result<(), ()>>), well.watch(answers)) };
+        assert!(timeout(PATIENCE + PERIOD / 2, both).await.is_err());
+
+        assert_eq!((hung.get().is_up, well.get().is_up, asked.get()), (false, true, 4));
     }
 }
