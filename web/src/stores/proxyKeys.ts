@@ -25,9 +25,18 @@ export const useProxyKeys = defineStore("proxyKeys", () => {
     keep(await unwrap(api.PUT("/api/admin/proxy-keys/{id}", { params: { path: { id } }, body })));
   }
 
-  function setActive(key: ProxyKey, is_active: boolean) {
-    const show = (now: boolean) => keep({ ...key, is_active: now });
-    return switched(is_active, show, () => replace(key.id, { ...formOf(key), is_active }));
+  function setActive(id: number, is_active: boolean) {
+    const find = () => items.value.find((key) => key.id === id);
+    const show = (now: boolean) => {
+      const known = find();
+      if (known) keep({ ...known, is_active: now });
+    };
+    return switched(is_active, show, async () => {
+      // It is written whole, and another admin may have changed it since it was shown.
+      await load();
+      const known = find();
+      if (known) await replace(id, { ...formOf(known), is_active });
+    });
   }
 
   async function remove(id: number) {
