@@ -51,7 +51,8 @@ export const useJobs = defineStore("jobs", () => {
       note(await unwrap(api.GET("/api/admin/jobs/{id}", { params: { path: { id } } })));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      dismiss(id);
+      // Else it goes on, and is found when its page is opened again.
+      if (error.code === "not_found") dismiss(id);
     }
   }
 
