@@ -38,9 +38,10 @@ const REFERENCE_TEXTS: Record<Locale, () => Promise<{ default: Record<string, st
   "zh-CN": () => import("./reference.zh-CN.json"),
 };
 
-/** Says a text of the document of the API in a language. */
+/** Says a text of the document of the API in a language, or in English where that cannot be loaded. */
 export async function referenceSpeaker(locale: Locale): Promise<(text: string) => string> {
-  const texts = new Map(Object.entries((await REFERENCE_TEXTS[locale]()).default));
+  const found = await REFERENCE_TEXTS[locale]().catch(REFERENCE_TEXTS.en);
+  const texts = new Map(Object.entries(found.default));
   return (text) => texts.get(text) ?? text;
 }
 
