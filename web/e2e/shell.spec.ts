@@ -108,7 +108,8 @@ test("an outage signs nobody out", async ({ page }) => {
 });
 
 test("a session that ends takes nothing with it that is not saved", async ({ page }) => {
-  await signIn(page, "/proxy-keys");
+  await signIn(page, "/services");
+  await page.getByRole("link", { name: "Proxy keys" }).click();
   await page.getByTestId("new-proxy-key").click();
   const name = page.getByRole("dialog").getByRole("textbox").first();
   await name.fill("a team of ours");
@@ -116,6 +117,9 @@ test("a session that ends takes nothing with it that is not saved", async ({ pag
   await page.getByTestId("save-proxy-key").click();
   await expect(page.getByText("What you have not saved is still here")).toBeVisible();
   await isFit(page);
+  // Nothing leads away from it unasked.
+  await page.goBack();
+  await expect(page).toHaveURL(/\/proxy-keys$/);
   await page.locator("#password").fill(PASSWORD);
   await page.keyboard.press("Enter");
   await expect(page.locator("#password")).toBeHidden();

@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory } from "vue-router";
+import { hasUnsaved } from "@/composables/useUnsaved";
 import { useSession } from "@/stores/session";
 
 declare module "vue-router" {
@@ -58,6 +59,8 @@ router.beforeEach(async (to) => {
   // Nobody knows yet where it may go: `App.vue` says why, and asks again.
   if (session.outage) return false;
   if (!to.meta.isPublic && !session.isSignedIn) {
+    // One signs in again over the page.
+    if (session.hasEnded && hasUnsaved()) return false;
     return { name: "login", query: to.fullPath === "/" ? {} : { next: to.fullPath } };
   }
   if (to.name === "login" && session.isSignedIn) return { name: "overview" };

@@ -18,7 +18,6 @@ export const useSession = defineStore("session", () => {
     username.value = name;
     hasEnded.value = false;
     lent.csrfToken = csrfToken;
-    localStorage.setItem(HINT, "1");
   }
 
   function forget() {
@@ -36,7 +35,21 @@ export const useSession = defineStore("session", () => {
     const body = { username: name, password, cookie: true };
     const answer = await unwrap(api.POST("/api/admin/login", { body }));
     begin(name, answer.csrf_token);
+    // Another value each time, or other tabs would not hear of it.
+    localStorage.setItem(HINT, String(Date.now()));
   }
+
+  async function goOn() {
+    const current = await unwrap(api.GET("/api/admin/session"));
+    begin(current.username, current.csrf_token);
+  }
+
+  // All tabs have one cookie: a session that another tab begins or ends is this one's too.
+  window.addEventListener("storage", ({ key, newValue }) => {
+    if (key !== HINT) return;
+    if (newValue === null) lent.onEnd();
+    else goOn().catch(() => null);
+  });
 
   /** Goes on with the session of an earlier visit, if there is one. */
   async function restore() {
@@ -44,8 +57,7 @@ export const useSession = defineStore("session", () => {
     outage.value = null;
     try {
       if (localStorage.getItem(HINT) !== null) {
-        const current = await unwrap(api.GET("/api/admin/session"));
-        begin(current.username, current.csrf_token);
+        await goOn();
       }
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -59,11 +71,8 @@ export const useSession = defineStore("session", () => {
   }
 
   async function signOut() {
-    try {
-      await unwrap(api.POST("/api/admin/logout"));
-    } finally {
-      forget();
-    }
+    await unwrap(api.POST("/api/admin/logout"));
+    forget();
   }
 
   return { username, hasEnded, outage, isSignedIn: computed(() => username.value !== null), signIn, restore, signOut };

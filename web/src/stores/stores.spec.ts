@@ -1,7 +1,8 @@
 import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { createPinia, setActivePinia } from "pinia";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { session as lent } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { useAppConfig } from "./appConfig";
 import { useKeys } from "./keys";
@@ -76,8 +77,31 @@ describe("session", () => {
     const session = useSession();
     await session.signIn("admin", "a password");
 
-    expect((await problemOf(useServices().load())).code).toBe("unauthenticated");
+    // A page may have asked several things at once.
+    const problems = [problemOf(useServices().load()), problemOf(useServices().load())];
+    expect((await Promise.all(problems)).map(({ code }) => code)).toEqual(["unauthenticated", "unauthenticated"]);
     expect([session.isSignedIn, session.hasEnded]).toEqual([false, true]);
+  });
+
+  it("is that of all tabs: one that another begins or ends is this one's too", async () => {
+    server.use(login, http.get(`${BASE}/session`, () => HttpResponse.json({ username: "admin", csrf_token: "csrf-2" })));
+    const session = useSession();
+    const elsewhere = (newValue: string | null) => window.dispatchEvent(new StorageEvent("storage", { key: "akr.session", newValue }));
+    await session.signIn("admin", "a password");
+
+    elsewhere(null);
+    expect([session.isSignedIn, session.hasEnded]).toEqual([false, true]);
+    elsewhere("2");
+    await vi.waitFor(() => expect([session.isSignedIn, session.hasEnded, lent.csrfToken]).toEqual([true, false, "csrf-2"]));
+  });
+
+  it("goes on when the server could not be told to end it", async () => {
+    server.use(login, http.post(`${BASE}/logout`, () => HttpResponse.error()));
+    const session = useSession();
+    await session.signIn("admin", "a password");
+
+    expect((await problemOf(session.signOut())).code).toBe("offline");
+    expect(session.isSignedIn).toBe(true);
   });
 });
 
