@@ -22,6 +22,9 @@ pub struct RedisServer {
     speaks_tls: bool,
 }
 
+/// The connection that asked a server to load its data.
+pub struct Loading(TcpStream);
+
 const PATIENCE: Duration = Duration::from_secs(20);
 const TRIES: usize = 10;
 
@@ -117,9 +120,8 @@ impl RedisServer {
         assert!(!answers.contains("-ERR") && !answers.contains("-NOAUTH"), "{answers}");
     }
 
-    /// It loads its data for about so long, and refuses all else until it has; what is answered is the connection that
-    /// asked for it. Needs `--enable-debug-command local`.
-    pub fn load_for(&self, time: Duration) -> TcpStream {
+    /// It loads its data for about so long, and refuses all else until it has. Needs `--enable-debug-command local`.
+    pub fn load_for(&self, time: Duration) -> Loading {
         self.commands(&[
             // Each takes a millisecond.
             &["DEBUG", "POPULATE", &time.as_millis().to_string()],
@@ -128,7 +130,7 @@ impl RedisServer {
         ]);
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         send(&mut stream, &["DEBUG", "RELOAD"]);
-        stream
+        Loading(stream)
     }
 
     /// Whether it comes to listen; not if it ends instead.
@@ -158,6 +160,14 @@ impl RedisServer {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Loading {
+    /// Waits until the server has.
+    pub fn end(mut self) {
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.0.read_exact(&mut [0; "+OK\r\n".len()]).unwrap();
     }
 }
 

@@ -88,7 +88,7 @@ fn no_request_of_three_instances_fails_whatever_befalls_their_redis() {
     let loading = redis.load_for(Duration::from_secs(3));
     until(|| !is_well());
     serve_more();
-    drop(loading);
+    loading.end();
     within(REDIS_IS_BACK, is_well);
     serve_more();
 
