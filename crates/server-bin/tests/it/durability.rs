@@ -76,6 +76,7 @@ fn every_acknowledged_write_survives_twenty_kills_and_none_is_half_there() {
         }
     }
 
+    assert!(acknowledged.len() >= 20, "only {} writes in {ROUNDS} rounds", acknowledged.len());
     let server = folder.serve_known();
     let admin = server.sign_in(PASSWORD).unwrap();
     for (id, is_whole) in acknowledged {
