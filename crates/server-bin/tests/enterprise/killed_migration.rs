@@ -1,6 +1,6 @@
 //! An instance that dies while it makes the tables.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use crate::{
     mysql::{at, get},
@@ -10,6 +10,16 @@ use crate::{
 };
 
 const LEDGER: &str = "rotator_migrations";
+
+/// An instance that is killed with this.
+struct Doomed(Child);
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Leaves nothing of the database but the table of the steps it has taken, which are none.
 fn forget_all(console: &mut Console) {
@@ -40,14 +50,13 @@ fn instances_that_are_killed_at_each_step_of_a_migration_are_followed_by_one_tha
     for is_noted in [false, true].repeat(steps) {
         console.say(&format!("BEGIN; SELECT * FROM {LEDGER} FOR UPDATE"));
         let mut command = folder.command(&[], &variables);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let instance = Doomed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let mut noting = None;
         until(|| {
             noting = notes_a_step(&mut console);
             noting.is_some()
         });
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(instance);
         if let Some(id) = noting.filter(|_| !is_noted) {
             console.say(&format!("KILL {id}"));
         }
