@@ -9,8 +9,10 @@ export const useProxyKeys = defineStore("proxyKeys", () => {
   const items = ref<ProxyKey[]>([]);
   const isLoaded = ref(false);
 
+  const ask = async () => (await unwrap(api.GET("/api/admin/proxy-keys"))).items;
+
   async function load() {
-    items.value = (await unwrap(api.GET("/api/admin/proxy-keys"))).items;
+    items.value = await ask();
     isLoaded.value = true;
   }
 
@@ -26,16 +28,16 @@ export const useProxyKeys = defineStore("proxyKeys", () => {
   }
 
   function setActive(id: number, is_active: boolean) {
-    const find = () => items.value.find((key) => key.id === id);
     const show = (now: boolean) => {
-      const known = find();
+      const known = items.value.find((key) => key.id === id);
       if (known) keep({ ...known, is_active: now });
     };
     return switched(is_active, show, async () => {
-      // It is written whole, and another admin may have changed it since it was shown.
-      await load();
-      const known = find();
+      // It is written whole, and another admin may have changed it since it was shown, or deleted it.
+      const all = await ask();
+      const known = all.find((key) => key.id === id);
       if (known) await replace(id, { ...formOf(known), is_active });
+      else items.value = all;
     });
   }
 

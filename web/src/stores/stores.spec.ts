@@ -2,10 +2,12 @@ import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { createPinia, setActivePinia } from "pinia";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { watch } from "vue";
 import { session as lent } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { useAppConfig } from "./appConfig";
 import { useKeys } from "./keys";
+import { useProxyKeys } from "./proxyKeys";
 import { useRequests } from "./requests";
 import { useServices } from "./services";
 import { useSession } from "./session";
@@ -102,6 +104,33 @@ describe("session", () => {
 
     expect((await problemOf(session.signOut())).code).toBe("offline");
     expect(session.isSignedIn).toBe(true);
+  });
+});
+
+describe("proxy keys", () => {
+  it("are switched at once, as they are now and not as they were shown", async () => {
+    const shown = { id: 7, name: "team", is_active: true, services: null, expires_at: null, max_concurrent: null, max_per_minute: null, max_tokens_per_minute: null };
+    let now = shown as object;
+    const written: unknown[] = [];
+    server.use(
+      http.get(`${BASE}/proxy-keys`, () => HttpResponse.json({ items: [now] })),
+      http.put(`${BASE}/proxy-keys/7`, async ({ request }) => {
+        written.push(await request.json());
+        return HttpResponse.json({ ...now, is_active: false });
+      }),
+    );
+    const keys = useProxyKeys();
+    await keys.load();
+    now = { ...shown, services: [3] };
+
+    const seen: unknown[] = [];
+    const stop = watch(() => keys.items[0]?.is_active, (isActive) => seen.push(isActive), { flush: "sync" });
+    await keys.setActive(7, false);
+    stop();
+
+    expect(seen).toEqual([false]);
+    expect(written).toMatchObject([{ services: [3], is_active: false }]);
+    expect(keys.items[0]?.services).toEqual([3]);
   });
 });
 
